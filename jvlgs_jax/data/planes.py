@@ -1,0 +1,135 @@
+"""Input planes: the three channels the network sees, made causally from the frames of a video.
+
+Planes are in grey levels, 0 to 255, so that they can be augmented and resized like images; `normalize` takes them to
+the network's range inside the jitted program.
+"""
+
+import difflib
+from typing import Protocol
+
+import cv2
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float16, Float32, UInt8
+
+from jvlgs_jax.errors import UserError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
+BACKGROUND_WARM_UP = 40  # frames of plain mean, so that the first frame does not linger in the background
+BACKGROUND_RATE = 1 / 800
+SHORT_TERM_RATE = 1 / 5
+
+
+class PlaneStream(Protocol):
+    """The planes of one video, frame by frame: `push` sees the past, never the future."""
+
+    def push(self, frame: UInt8[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
+        """Returns the planes of the next frame, in grey levels."""
+        ...
+
+
+class InputPlanes(Protocol):
+    """One choice of input planes. Get it by name with `input_planes`."""
+
+    name: str
+    colored: bool  # the planes are one picture's colours, not grey-level pictures of their own
+    storage: np.dtype  # the smallest type that holds the planes without visible loss
+
+    def stream(self) -> PlaneStream:
+        """Starts a video."""
+        ...
+
+    def normalize(self, planes: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
+        """Takes grey levels to the network's input range; traceable by JAX."""
+        ...
+
+
+class RgbPlanes:
+    """The three colours with ImageNet's mean and deviation, as published; a grey frame is repeated three times."""
+
+    name = "rgb"
+    colored = True
+    storage = np.dtype(np.uint8)
+
+    def stream(self) -> PlaneStream:
+        """Starts a video; colours have no memory."""
+        return _RgbStream()
+
+    def normalize(self, planes: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
+        """(planes / 255 - mean) / deviation, by colour."""
+        mean, deviation = (jnp.asarray(x, planes.dtype) for x in (IMAGENET_MEAN, IMAGENET_DEVIATION))
+        return (planes / 255 - mean) / deviation
+
+
+class TemporalPlanes:
+    """The grey frame, its causal background and its short-term mean.
+
+    Both means at frame t hold the frames *before* t, so that a difference shows all of what frame t changed; at the
+    first frame they equal the frame. The background is the plain mean of up to 40 frames, then an exponential mean
+    with rate 1/800 (about 53 s at 15 frames per second); the short-term mean has rate 1/5.
+    """
+
+    name = "temporal"
+    colored = False
+    storage = np.dtype(np.float16)  # at most 1/16 grey level off
+
+    def stream(self) -> PlaneStream:
+        """Starts a video with an empty memory."""
+        return _TemporalStream()
+
+    def normalize(self, planes: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
+        """(x, b, s) -> x / 128 - 1, asinh((x - b) / 2) / 2, asinh((x - s) / 2) / 2."""
+        frame, means = planes[..., :1], planes[..., 1:]
+        return jnp.concatenate([frame / 128 - 1, jnp.arcsinh((frame - means) / 2) / 2], axis=-1)
+
+
+class _RgbStream:
+    def push(self, frame: UInt8[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
+        return np.broadcast_to(frame, (*frame.shape[:2], 3)).astype(np.float32)
+
+
+class _TemporalStream:
+    def __init__(self) -> None:
+        self._seen = 0
+        self._means: Float32[np.ndarray, "h w 2"] | None = None  # background, short-term
+
+    def push(self, frame: UInt8[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
+        grey = luma(frame).astype(np.float32)[..., None]
+        if self._means is None:
+            self._means = np.repeat(grey, 2, axis=-1)
+        planes = np.concatenate([grey, self._means], axis=-1)
+        self._seen += 1
+        background_rate = 1 / self._seen if self._seen <= BACKGROUND_WARM_UP else BACKGROUND_RATE
+        rates = np.array([background_rate, SHORT_TERM_RATE], np.float32)
+        self._means += rates * (grey - self._means)
+        return planes
+
+
+_PLANES: dict[str, type[InputPlanes]] = {"rgb": RgbPlanes, "temporal": TemporalPlanes}
+
+
+def input_planes(name: str) -> InputPlanes:
+    """Returns the input planes called `name` ("rgb" or "temporal"); UserError for any other name."""
+    if name not in _PLANES:
+        guess = difflib.get_close_matches(name, _PLANES, n=1)
+        hint = f"did you mean {guess[0]!r}?" if guess else "use one of them"
+        raise UserError(f"unknown input planes {name!r}: the choices are {', '.join(_PLANES)}; {hint}")
+    return _PLANES[name]()
+
+
+def scene_planes(
+    planes: InputPlanes, frames: UInt8[np.ndarray, "n h w c"]
+) -> UInt8[np.ndarray, "n h w 3"] | Float16[np.ndarray, "n h w 3"]:
+    """Returns the planes of a whole video, in the planes' storage type."""
+    result = np.empty((*frames.shape[:3], 3), planes.storage)
+    stream = planes.stream()
+    for index, frame in enumerate(frames):
+        result[index] = stream.push(frame)
+    return result
+
+
+def luma(frame: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w"]:
+    """Returns the frame in grey levels: itself if it is grey, else the usual 0.299 R + 0.587 G + 0.114 B."""
+    return frame[..., 0] if frame.shape[-1] == 1 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)

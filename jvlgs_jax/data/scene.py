@@ -1,0 +1,35 @@
+"""One video in memory, with or without its ground truth."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One video: its frames and, where known, which pixels are gas.
+
+    Attributes:
+        name: unique in its dataset, e.g. "3_bats".
+        group: scenes that share a background share a group, and must stay on one side of any split.
+        frames: grey (c = 1) or RGB (c = 3).
+        truth: 1 where there is gas, 0 elsewhere; None where no truth is known.
+        frames_per_second: of the recording.
+    """
+
+    name: str
+    group: str
+    frames: UInt8[np.ndarray, "n h w c"]
+    truth: UInt8[np.ndarray, "n h w"] | None
+    frames_per_second: float
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def has_leak(self) -> Bool[np.ndarray, " n"]:
+        """Which frames show gas; ValueError without truth."""
+        if self.truth is None:
+            raise ValueError(f"scene {self.name} has no truth")
+        return np.array([mask.any() for mask in self.truth], bool)

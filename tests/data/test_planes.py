@@ -1,0 +1,81 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jvlgs_jax.data.planes import IMAGENET_DEVIATION, IMAGENET_MEAN, input_planes, luma, scene_planes
+from jvlgs_jax.errors import UserError
+
+
+def noise(seed, n, channels=1):
+    return np.random.default_rng(seed).integers(0, 256, (n, 4, 6, channels), dtype=np.uint8)
+
+
+@given(seed=st.integers(0, 1000), cut=st.integers(1, 11), name=st.sampled_from(["rgb", "temporal"]))
+@settings(deadline=None)
+def test_later_frames_never_change_earlier_planes(seed, cut, name):
+    planes, frames = input_planes(name), noise(seed, 12)
+    changed = np.concatenate([frames[:cut], 255 - frames[cut:]])
+    np.testing.assert_array_equal(scene_planes(planes, frames)[:cut], scene_planes(planes, changed)[:cut])
+
+
+def test_background_is_the_mean_of_the_frames_before():
+    frames = noise(0, 40)
+    stream = input_planes("temporal").stream()
+    planes = np.stack([stream.push(frame) for frame in frames])
+    np.testing.assert_array_equal(planes[0], np.repeat(frames[0], 3, axis=-1))
+    for t in (1, 7, 39):
+        np.testing.assert_allclose(planes[t, ..., 1], frames[:t, ..., 0].mean(axis=0), rtol=1e-5)
+
+
+def test_background_forgets_slowly_after_the_warm_up():
+    frames = np.concatenate([np.zeros((40, 1, 1, 1)), np.full((801, 1, 1, 1), 200)]).astype(np.uint8)
+    planes = scene_planes(input_planes("temporal"), frames)
+    assert planes[-1, 0, 0, 1] == pytest.approx(200 * (1 - np.exp(-1)), rel=2e-3)
+
+
+def test_short_term_mean_follows_a_step_in_a_few_frames():
+    frames = np.concatenate([np.zeros((5, 1, 1, 1)), np.full((6, 1, 1, 1), 100)]).astype(np.uint8)
+    planes = scene_planes(input_planes("temporal"), frames)[:, 0, 0, 2].astype(float)
+    np.testing.assert_allclose(planes[5:], 100 * (1 - 0.8 ** np.arange(6)), rtol=1e-3)
+
+
+def test_storage_keeps_the_differences():
+    planes, frames = input_planes("temporal"), noise(3, 50)
+    stream = planes.stream()
+    exact = np.stack([stream.push(frame) for frame in frames])
+    assert np.abs(scene_planes(planes, frames) - exact).max() <= 1 / 16
+
+
+def test_temporal_normalization_is_zero_without_motion():
+    still = np.full((2, 3, 4, 3), 128, np.float32)
+    np.testing.assert_allclose(input_planes("temporal").normalize(jnp.asarray(still)), 0, atol=1e-6)
+
+
+def test_temporal_normalization_of_a_step():
+    planes = jnp.asarray([[[200.0, 190.0, 206.0]]])
+    expected = [200 / 128 - 1, np.arcsinh(5) / 2, np.arcsinh(-3) / 2]
+    np.testing.assert_allclose(input_planes("temporal").normalize(planes)[0, 0], expected, rtol=1e-5)
+
+
+def test_rgb_normalization_is_imagenets():
+    planes = jnp.asarray(np.float32(255) * np.array([IMAGENET_MEAN, np.add(IMAGENET_MEAN, IMAGENET_DEVIATION)])[None])
+    np.testing.assert_allclose(
+        input_planes("rgb").normalize(planes.astype(jnp.float32))[0], [[0] * 3, [1] * 3], atol=1e-5
+    )
+
+
+def test_grey_frames_fill_the_three_colours():
+    frame = noise(1, 1)[0]
+    np.testing.assert_array_equal(input_planes("rgb").stream().push(frame), np.repeat(frame, 3, axis=-1))
+
+
+def test_luma_weighs_the_colours():
+    red, green, blue = (luma(np.full((1, 1, 3), 0, np.uint8) + np.eye(3, dtype=np.uint8)[c] * 255) for c in range(3))
+    assert (int(red[0, 0]), int(green[0, 0]), int(blue[0, 0])) == (76, 150, 29)
+
+
+def test_unknown_planes_name_the_nearest():
+    with pytest.raises(UserError, match=r"unknown input planes 'temporl'.*rgb, temporal.*did you mean 'temporal'\?"):
+        input_planes("temporl")
