@@ -1,0 +1,1 @@
+"""The JVLGS network: one file a part of the paper's figure."""

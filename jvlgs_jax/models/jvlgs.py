@@ -1,0 +1,105 @@
+"""The whole network."""
+
+import dataclasses
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Float
+
+from jvlgs_jax.data.prompts import PromptTokens
+from jvlgs_jax.models.decoder import FpnDecoder, PairFusion
+from jvlgs_jax.models.fusion import VisionLanguageFusion
+from jvlgs_jax.models.perception import GroupSpatialAttention
+from jvlgs_jax.models.pvt_v2 import PvtV2, PvtV2Config
+from jvlgs_jax.models.receptive_field import ReceptiveFieldBlock
+from jvlgs_jax.models.temporal import TemporalCorrelation
+from jvlgs_jax.models.text_encoder import TextEncoder, TextEncoderConfig
+
+POOLS = (2, 4, 8)  # TCV pooling windows, fine to coarse
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class JvlgsConfig:
+    """The network's sizes; the defaults are the published ones."""
+
+    encoder: PvtV2Config = PvtV2Config()
+    text: TextEncoderConfig = TextEncoderConfig()
+    channels: int = 32  # width of everything after the encoder
+    num_prompts: int = 4  # the fusion's weights are tied to the number of prompts and to their order
+
+    @classmethod
+    def tiny(cls) -> "JvlgsConfig":
+        """Small enough for tests to train."""
+        return cls(encoder=PvtV2Config.tiny(), text=TextEncoderConfig.tiny(), channels=8)
+
+
+class JvlgsOutput(NamedTuple):
+    """Logits of a clip's supervised windows, w = t - 2 of them."""
+
+    logits: Float[Array, "b w h w2 1"]  # of the first frame of each window
+    pair_logits: Float[Array, "b w 2 h w2 1"]  # of its pairs (t, t+1) and (t, t+2)
+
+
+class Jvlgs(nnx.Module):
+    """Joint vision-language gas-leak segmentation of infrared clips.
+
+    A clip of T >= 3 frames is encoded once and yields T - 2 windows: frame t is segmented from t, t+1 and t+2.
+    """
+
+    def __init__(self, config: JvlgsConfig, *, rngs: nnx.Rngs):
+        self.config = config
+        channels = config.channels
+        self.video_encoder = PvtV2(config.encoder, rngs=rngs)
+        self.receptive_fields = nnx.List(
+            [ReceptiveFieldBlock(dim, channels, rngs=rngs) for dim in config.encoder.dims[1:]]
+        )
+        self.text_encoder = TextEncoder(config.text, rngs=rngs)
+        self.fusion = VisionLanguageFusion(channels, config.text.width, config.num_prompts, rngs=rngs)
+        self.correlations = nnx.List([TemporalCorrelation(channels, pool, rngs=rngs) for pool in POOLS])
+        self.perceptions = nnx.List([GroupSpatialAttention(channels, rngs=rngs) for _ in POOLS])
+        self.decoder = FpnDecoder(channels, rngs=rngs)
+        self.pair_fusion = PairFusion(channels, rngs=rngs)
+
+    def encode_text(self, tokens: PromptTokens) -> Float[Array, "p d"]:
+        """Text features of a prompt set; compute them once when the text encoder does not train."""
+        return self.text_encoder(tokens)
+
+    def encode_video(self, clip: Float[Array, "b t h w 3"]) -> list[Float[Array, "b t _ _ c"]]:
+        """Features of each frame at strides 8, 16 and 32."""
+        batch, time = clip.shape[:2]
+        maps = self.video_encoder(clip.reshape(batch * time, *clip.shape[2:]))
+        maps = [x.reshape(batch, time, *x.shape[1:]) for x in maps[1:]]  # the stride-4 map is not used
+        return [block(x) for block, x in zip(self.receptive_fields, maps, strict=True)]
+
+    def __call__(self, clip: Float[Array, "b t h w 3"], text: Float[Array, "p d"]) -> JvlgsOutput:
+        """Segments the first T - 2 frames of normalised clips."""
+        batch, time, height, width, _ = clip.shape
+        if time < 3:
+            raise ValueError(f"clip: {time} frames, but a window needs 3")
+        if text.shape[0] != self.config.num_prompts:
+            raise ValueError(f"text: {text.shape[0]} prompts, but this network was built for {self.config.num_prompts}")
+        fusion = self.fusion.matrix(text)
+        refined = []
+        levels = zip(self.encode_video(clip), self.correlations, self.perceptions, strict=True)
+        for features, correlation, perception in levels:
+            reference, other = _frame_pairs(features @ fusion)
+            refined.append(perception(reference + correlation(reference, other)))
+        pair_logits = self.decoder(refined, (height, width))
+        logits = self.pair_fusion(pair_logits)
+        windows = (batch, time - 2)
+        return JvlgsOutput(
+            logits=logits.reshape(*windows, *logits.shape[1:]),
+            pair_logits=pair_logits.reshape(*windows, *pair_logits.shape[1:]),
+        )
+
+
+def _frame_pairs(
+    features: Float[Array, "b t h w c"],
+) -> tuple[Float[Array, "n 2 h w c"], Float[Array, "n 2 h w c"]]:
+    """The pairs (t, t+1) and (t, t+2) of every window, n = b (t - 2)."""
+    reference = features[:, :-2]
+    reference = jnp.stack([reference, reference], 2)
+    other = jnp.stack([features[:, 1:-1], features[:, 2:]], 2)
+    merged = (-1, *reference.shape[2:])
+    return reference.reshape(merged), other.reshape(merged)
