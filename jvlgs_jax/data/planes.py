@@ -93,17 +93,18 @@ class _RgbStream:
 class _TemporalStream:
     def __init__(self) -> None:
         self._seen = 0
-        self._means: Float32[np.ndarray, "h w 2"] | None = None  # background, short-term
+        self._background: Float32[np.ndarray, "h w"] | None = None
+        self._short_term: Float32[np.ndarray, "h w"] | None = None
 
     def push(self, frame: UInt8[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
-        grey = luma(frame).astype(np.float32)[..., None]
-        if self._means is None:
-            self._means = np.repeat(grey, 2, axis=-1)
-        planes = np.concatenate([grey, self._means], axis=-1)
+        grey = luma(frame).astype(np.float32)
+        if self._background is None or self._short_term is None:
+            self._background, self._short_term = grey.copy(), grey.copy()
+        planes = np.stack([grey, self._background, self._short_term], axis=-1)
         self._seen += 1
-        background_rate = 1 / self._seen if self._seen <= BACKGROUND_WARM_UP else BACKGROUND_RATE
-        rates = np.array([background_rate, SHORT_TERM_RATE], np.float32)
-        self._means += rates * (grey - self._means)
+        rate = 1 / self._seen if self._seen <= BACKGROUND_WARM_UP else BACKGROUND_RATE
+        cv2.accumulateWeighted(grey, self._background, rate)
+        cv2.accumulateWeighted(grey, self._short_term, SHORT_TERM_RATE)
         return planes
 
 

@@ -58,7 +58,7 @@ def _load_scene(name: str, video_path: Path, truth_path: Path, threshold: int) -
     (height, width), (truth_height, truth_width) = frames.shape[1:3], truth.shape[1:]
     if (height, width) != (truth_height, truth_width):
         raise UserError(
-            f"{truth_path}: {truth_width}x{truth_height} pixels, its video has {width}x{height}: export both at one size"
+            f"{truth_path}: {truth_width}x{truth_height} pixels, its video has {width}x{height}: use one size"
         )
     return Scene(
         name=name,
