@@ -1,0 +1,8 @@
+"""Runs the command line: `python -m jvlgs_jax <verb>` is `jvlgs <verb>`."""
+
+import sys
+
+from jvlgs_jax.cli.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

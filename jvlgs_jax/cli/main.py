@@ -1,0 +1,105 @@
+"""The frame of the command line: finds the verb, runs it, and turns every ending into one line and one exit code.
+
+A verb is the module `jvlgs_jax.cli.<verb>` with `add_arguments(parser)` and `run(args) -> int`. A module that sets
+`ACCEPTS_CONFIG_OVERRIDES = True` also receives the arguments that its parser does not know, as `args.config_overrides`.
+"""
+
+import argparse
+import difflib
+import importlib
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Never
+
+from jvlgs_jax import __version__
+from jvlgs_jax.errors import UserError
+
+VERBS = {
+    "train": "train a model from a config file",
+    "evaluate": "score a model on labelled videos",
+    "predict": "segment videos: masks, overlay and a table of frames",
+    "convert": "turn PyTorch weights into a model folder, and back",
+}
+
+USER_ERROR = 2
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived; like KeyboardInterrupt, not an error that `except Exception` should catch."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are UserErrors, so that they are printed like every other one."""
+
+    def error(self, message: str) -> Never:
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line (by default this process's own) and returns its exit code.
+
+    0: done. 2: bad input, told in one line on stderr. 130 and 143: ended by Ctrl-C and by SIGTERM.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        with _sigterm_raises():
+            return _run_verb(arguments)
+    except UserError as error:
+        print(f"jvlgs: error: {error}", file=sys.stderr)
+        return USER_ERROR
+    except KeyboardInterrupt:
+        print("jvlgs: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except _Terminated:
+        print("jvlgs: terminated", file=sys.stderr)
+        return TERMINATED
+
+
+def _run_verb(arguments: list[str]) -> int:
+    parser = _Parser(
+        prog="jvlgs", description="Gas-leak segmentation in infrared video.", epilog="jvlgs VERB --help tells more."
+    )
+    parser.add_argument("--version", action="version", version=f"jvlgs {__version__}")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    parsers = {
+        name: verbs.add_parser(name, help=line, description=line, allow_abbrev=False) for name, line in VERBS.items()
+    }
+    name = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if name is None:
+        parser.parse_args(arguments)  # prints the help or the version and exits, or finds the verb missing
+    if name not in VERBS:
+        raise UserError(f"unknown verb '{name}'; {_nearest(str(name))}")
+    # Only the chosen verb is imported: the others' imports would slow down every call.
+    verb = importlib.import_module(f"jvlgs_jax.cli.{name.replace('-', '_')}")
+    verb.add_arguments(parsers[name])
+    args, extras = parser.parse_known_args(arguments)
+    if getattr(verb, "ACCEPTS_CONFIG_OVERRIDES", False):
+        args.config_overrides = extras
+    elif extras:
+        parsers[name].error(f"unknown argument '{extras[0]}'")
+    return verb.run(args)
+
+
+def _nearest(name: str) -> str:
+    matches = difflib.get_close_matches(name, VERBS, n=1, cutoff=0.5)
+    known = ", ".join(VERBS)
+    return f"did you mean '{matches[0]}'? (verbs: {known})" if matches else f"the verbs are {known}"
+
+
+@contextmanager
+def _sigterm_raises() -> Iterator[None]:
+    """Makes SIGTERM unwind the stack, so that every open file is closed or discarded on the way."""
+
+    def handle(number: int, frame: FrameType | None) -> Never:
+        raise _Terminated
+
+    previous = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)

@@ -1,0 +1,71 @@
+"""frames.csv: what was seen in each frame of a video, one row a frame."""
+
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from jvlgs_jax.inference.replacement import replacement
+
+
+class FrameRow(NamedTuple):
+    """One frame; lengths in pixels, the origin at the centre of the top left pixel. None where the mask is empty."""
+
+    frame: int  # from 0
+    time_s: float
+    max_probability: float
+    area_px: int
+    area_share: float  # of the picture, 0 to 1
+    box_x: int | None  # left column, top row, width and height of the smallest box around the whole mask
+    box_y: int | None
+    box_w: int | None
+    box_h: int | None
+    centroid_x: float | None
+    centroid_y: float | None
+    alarm: int  # 1: the rule left something in the mask
+
+
+WriteRow = Callable[[FrameRow], None]
+
+
+def describe_frame(
+    frame: int, time_s: float, probability: Float32[np.ndarray, "h w"], mask: UInt8[np.ndarray, "h w"]
+) -> FrameRow:
+    """Returns the row of a frame from its probabilities and its 0/1 mask."""
+    area = int(np.count_nonzero(mask))
+    seen = FrameRow(
+        frame=frame,
+        time_s=round(time_s, 6),
+        max_probability=round(float(probability.max()), 6),
+        area_px=area,
+        area_share=round(area / mask.size, 6),
+        box_x=None,
+        box_y=None,
+        box_w=None,
+        box_h=None,
+        centroid_x=None,
+        centroid_y=None,
+        alarm=int(area > 0),
+    )
+    return seen._replace(**_place(mask)) if area else seen
+
+
+def _place(mask: UInt8[np.ndarray, "h w"]) -> dict[str, int | float]:
+    x, y, width, height = cv2.boundingRect(mask)
+    rows, columns = np.nonzero(mask)
+    centroid = {"centroid_x": round(float(columns.mean()), 3), "centroid_y": round(float(rows.mean()), 3)}
+    return {"box_x": x, "box_y": y, "box_w": width, "box_h": height, **centroid}
+
+
+@contextmanager
+def frame_table(path: Path) -> Iterator[WriteRow]:
+    """Yields a function that appends one row to the table at `path`; an earlier table is replaced at the end."""
+    with replacement(path) as partial, partial.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(FrameRow._fields)
+        yield writer.writerow
