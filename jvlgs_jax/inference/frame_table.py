@@ -21,13 +21,13 @@ class FrameRow(NamedTuple):
     max_probability: float
     area_px: int
     area_share: float  # of the picture, 0 to 1
-    box_x: int | None  # left column, top row, width and height of the smallest box around the whole mask
-    box_y: int | None
-    box_w: int | None
-    box_h: int | None
-    centroid_x: float | None
-    centroid_y: float | None
-    alarm: int  # 1: the rule left something in the mask
+    box_x: int | None = None  # left column, top row, width and height of the smallest box around the whole mask
+    box_y: int | None = None
+    box_w: int | None = None
+    box_h: int | None = None
+    centroid_x: float | None = None
+    centroid_y: float | None = None
+    alarm: int = 0  # 1: the rule left something in the mask
 
 
 WriteRow = Callable[[FrameRow], None]
@@ -38,28 +38,26 @@ def describe_frame(
 ) -> FrameRow:
     """Returns the row of a frame from its probabilities and its 0/1 mask."""
     area = int(np.count_nonzero(mask))
-    seen = FrameRow(
+    row = FrameRow(
         frame=frame,
         time_s=round(time_s, 6),
         max_probability=round(float(probability.max()), 6),
         area_px=area,
         area_share=round(area / mask.size, 6),
-        box_x=None,
-        box_y=None,
-        box_w=None,
-        box_h=None,
-        centroid_x=None,
-        centroid_y=None,
         alarm=int(area > 0),
     )
-    return seen._replace(**_place(mask)) if area else seen
-
-
-def _place(mask: UInt8[np.ndarray, "h w"]) -> dict[str, int | float]:
+    if area == 0:
+        return row
     x, y, width, height = cv2.boundingRect(mask)
     rows, columns = np.nonzero(mask)
-    centroid = {"centroid_x": round(float(columns.mean()), 3), "centroid_y": round(float(rows.mean()), 3)}
-    return {"box_x": x, "box_y": y, "box_w": width, "box_h": height, **centroid}
+    return row._replace(
+        box_x=x,
+        box_y=y,
+        box_w=width,
+        box_h=height,
+        centroid_x=round(float(columns.mean()), 3),
+        centroid_y=round(float(rows.mean()), 3),
+    )
 
 
 @contextmanager
