@@ -14,6 +14,7 @@ from jaxtyping import Float32
 
 from jvlgs_jax.data.clips import ClipSample
 from jvlgs_jax.data.planes import InputPlanes
+from jvlgs_jax.errors import UserError
 
 Range = tuple[float, float]
 ClipTransform = Callable[[ClipSample, np.random.Generator], ClipSample]
@@ -31,7 +32,7 @@ class JitterScope(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class AugmentationConfig:
-    """Probabilities and ranges; the defaults are the published ones.
+    """Probabilities and ranges; the defaults are the published ones. UserError for a value out of range.
 
     Attributes:
         flip_probability: of a horizontal flip of the clip.
@@ -51,6 +52,24 @@ class AugmentationConfig:
     sharpness: Range = (0.0, 3.0)
     jitter_scope: JitterScope = JitterScope.CLIP
     salt_and_pepper: float = 0.0015
+
+    def __post_init__(self) -> None:
+        for name in ("flip_probability", "rotation_probability", "salt_and_pepper"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"{name} is {getattr(self, name)}, it must lie between 0 and 1: 0 turns it off")
+        for name in ("brightness", "contrast", "color", "sharpness"):
+            low, high = getattr(self, name)
+            if not 0 <= low <= high:
+                raise UserError(f"{name} is ({low}, {high}), it must be 0 <= low <= high: (1, 1) turns it off")
+        if not 1 <= self.rotation_degrees <= 180:
+            raise UserError(
+                f"rotation_degrees is {self.rotation_degrees}, it must lie between 1 and 180: "
+                "rotation_probability 0 turns it off"
+            )
+        if self.jitter_scope not in list(JitterScope):
+            raise UserError(
+                f"jitter_scope is {self.jitter_scope!r}, it must be {' or '.join(JitterScope)}: clip is usual"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +118,7 @@ class PhotometricJitter:
 
     def __call__(self, sample: ClipSample, rng: np.random.Generator) -> ClipSample:
         """Draws the four factors for the clip or for each frame, and applies them in that order."""
-        parts = 1 if self.scope is JitterScope.CLIP else len(sample.planes)
+        parts = 1 if self.scope == JitterScope.CLIP else len(sample.planes)
         changed = [self._jitter(part, rng) for part in np.split(sample.planes, parts)]
         return sample._replace(planes=np.concatenate(changed))
 
@@ -140,7 +159,7 @@ def augmentations(config: AugmentationConfig, planes: InputPlanes) -> tuple[Clip
             contrast=config.contrast,
             color=config.color,
             sharpness=config.sharpness,
-            scope=JitterScope(config.jitter_scope),
+            scope=config.jitter_scope,
         ),
         SaltAndPepper(share=config.salt_and_pepper),
     )

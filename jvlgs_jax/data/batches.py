@@ -66,7 +66,7 @@ def training_batches(scenes: Sequence[Scene], config: DataConfig, *, seed: int) 
     The same scenes, config and seed always give the same batches. The iterator's `get_state` and `set_state` resume
     it exactly, and Orbax saves it as a checkpointable. Clips are drawn without replacement until all were drawn.
 
-    UserError for no scenes, scenes without truth, and a clip length, stride or share out of range.
+    UserError for no scenes, scenes without truth, and a config value out of range.
     """
     reader = ClipReader(scenes, input_planes(config.planes), config.clip_length)
     clips = _shuffled_clips(scenes, config, seed).map(reader.read)
@@ -81,8 +81,9 @@ def training_batches(scenes: Sequence[Scene], config: DataConfig, *, seed: int) 
 def _shuffled_clips(scenes: Sequence[Scene], config: DataConfig, seed: int) -> grain.MapDataset[Clip]:
     if not scenes:
         raise UserError("no scene to train on: hold out fewer scenes or add some")
-    if config.stride < 1:
-        raise UserError(f"stride is {config.stride}, the least is 1: use a larger one")
+    for name in ("stride", "batch_size"):
+        if getattr(config, name) < 1:
+            raise UserError(f"{name} is {getattr(config, name)}, the least is 1: use a larger one")
     clips = index_clips(scenes, stride=config.stride)
     share = config.leak_free_share
     if share is None:

@@ -5,7 +5,7 @@ the network's range inside the jitted program.
 """
 
 import difflib
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ BACKGROUND_RATE = 1 / 800
 SHORT_TERM_RATE = 1 / 5
 
 
+@runtime_checkable
 class PlaneStream(Protocol):
     """The planes of one video, frame by frame: `push` sees the past, never the future."""
 
@@ -30,6 +31,7 @@ class PlaneStream(Protocol):
         ...
 
 
+@runtime_checkable
 class InputPlanes(Protocol):
     """One choice of input planes. Get it by name with `input_planes`."""
 
