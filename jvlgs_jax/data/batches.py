@@ -33,6 +33,8 @@ class Batch(NamedTuple):
 class DataConfig:
     """Where training data comes from and how it is fed; the defaults are the published ones.
 
+    `root`, `layout` and `threshold` are for `load_scenes`, `held_out` for `hold_out`, the rest for `training_batches`.
+
     Attributes:
         root: the dataset's folder.
         layout: of the folder, see `layouts.load_scenes`.

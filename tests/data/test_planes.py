@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jvlgs_jax.data.planes import IMAGENET_DEVIATION, IMAGENET_MEAN, ScenePlanes, input_planes, luma
@@ -17,7 +17,6 @@ def all_planes(name, frames):
 
 
 @given(seed=st.integers(0, 1000), cut=st.integers(1, 11), name=st.sampled_from(["rgb", "temporal"]))
-@settings(deadline=None)
 def test_later_frames_never_change_earlier_planes(seed, cut, name):
     frames = noise(seed, 12)
     changed = np.concatenate([frames[:cut], 255 - frames[cut:]])
