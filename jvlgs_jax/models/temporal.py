@@ -1,6 +1,5 @@
 """Temporal correlation volume (TCV): non-local attention over a pair of frames."""
 
-import flax.linen as linen
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
@@ -39,5 +38,5 @@ class TemporalCorrelation(nnx.Module):
     def _pooled(self, x: Float[Array, "b k h w c"]) -> Float[Array, "b k m 1 c"]:
         height, width = x.shape[2:4]
         window = (min(self.pool, height), min(self.pool, width))
-        pooled = linen.max_pool(x, window, strides=window, padding="VALID")
+        pooled = nnx.max_pool(x, window, strides=window, padding="VALID")
         return pooled.reshape(*x.shape[:2], -1, 1, x.shape[-1])

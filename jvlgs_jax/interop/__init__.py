@@ -1,0 +1,1 @@
+"""PyTorch and safetensors weights in and out, and the folder a model lives in."""

@@ -1,0 +1,139 @@
+"""The folder a model lives in: `model.json` says what it is, `weights.safetensors` holds its arrays."""
+
+import dataclasses
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from flax import nnx
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.interop.families import PARTS
+from jvlgs_jax.interop.parameters import flatten, replace
+from jvlgs_jax.interop.weight_files import read_weights, write_weights
+from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
+from jvlgs_jax.models.pvt_v2 import PvtV2Config
+from jvlgs_jax.models.text_encoder import TextEncoderConfig
+
+DESCRIPTION = "model.json"
+WEIGHTS = "weights.safetensors"
+FORMAT = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelBundle:
+    """A network with all it needs to run on raw frames."""
+
+    model: Jvlgs
+    prompts: tuple[str, ...]
+    planes: str  # name of its input planes, see `jvlgs_jax.data.planes`
+    input_size: tuple[int, int]  # (height, width) it works at
+
+
+def abstract_model(config: JvlgsConfig) -> Jvlgs:
+    """The network with shapes in place of arrays: costs no memory and no time."""
+    return nnx.eval_shape(lambda: Jvlgs(config, rngs=nnx.Rngs(0)))
+
+
+def save_model(folder: Path, bundle: ModelBundle) -> None:
+    """Writes a whole model; an earlier folder of the same name is replaced only once the new one is complete."""
+    arrays = {path: np.asarray(value) for path, value in flatten(nnx.state(bundle.model)).items()}
+    use = {"prompts": bundle.prompts, "planes": bundle.planes, "input_size": bundle.input_size}
+    save_arrays(folder, "model", bundle.model.config, arrays, use)
+
+
+def save_arrays(
+    folder: Path, part: str, config: JvlgsConfig, arrays: Mapping[str, np.ndarray], use: Mapping[str, Any]
+) -> None:
+    """Writes a part of the network; `use` says how a whole model is run. Atomic."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if folder.exists() and not (folder / DESCRIPTION).is_file() and any(folder.iterdir()):
+        raise UserError(f"{folder}: exists and is not a model folder; choose another output")
+    partial = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        write_weights(partial / WEIGHTS, arrays)
+        description = {"format": FORMAT, "part": part, "config": dataclasses.asdict(config), **use}
+        (partial / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        partial.chmod(0o755)  # mkdtemp makes it private
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
+            os.replace(folder, old)
+            os.replace(partial, folder)
+            shutil.rmtree(old)
+        else:
+            os.replace(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def load_model(folder: Path) -> ModelBundle:
+    """Reads a whole model, in evaluation mode. UserError when something is missing or does not fit."""
+    description = read_description(folder)
+    if description["part"] != "model":
+        raise UserError(
+            f"{folder}: holds only the {description['part']}, which can start a training run but cannot run alone"
+        )
+    model = abstract_model(description["config"])
+    graphdef, state = nnx.split(model)
+    arrays = read_weights(folder / WEIGHTS)
+    check_arrays(str(folder / WEIGHTS), flatten(state), arrays)
+    model = nnx.merge(graphdef, replace(state, arrays))
+    model.eval()
+    height, width = description["input_size"]
+    return ModelBundle(model, tuple(description["prompts"]), description["planes"], (height, width))
+
+
+def initialize(model: Jvlgs, folder: Path, only: str = ".*") -> list[str]:
+    """Copies the arrays of a model or part folder whose path matches `only` into `model`.
+
+    Returns the paths that were set. UserError when nothing matches or a shape differs.
+    """
+    read_description(folder)
+    arrays = {path: value for path, value in read_weights(folder / WEIGHTS).items() if re.fullmatch(only, path)}
+    state = nnx.state(model)
+    targets = {path: value for path, value in flatten(state).items() if path in arrays}
+    if not arrays:
+        raise UserError(f"{folder}: none of its arrays matches {only!r}")
+    check_arrays(str(folder / WEIGHTS), targets, arrays)
+    nnx.update(model, replace(state, arrays))
+    return sorted(arrays)
+
+
+def check_arrays(source: str, expected: Mapping[str, Any], found: Mapping[str, np.ndarray]) -> None:
+    """UserError that lists every missing, unused and misshapen array at once."""
+    problems = [f"missing {path}" for path in expected if path not in found]
+    problems += [f"unused {path}" for path in found if path not in expected]
+    problems += [
+        f"misshapen {path}: {value.shape}, expected {tuple(expected[path].shape)}"
+        for path, value in found.items()
+        if path in expected and value.shape != tuple(expected[path].shape)
+    ]
+    if problems:
+        raise UserError(f"{source}: {len(problems)} arrays do not fit the network: " + "; ".join(problems))
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """`model.json` with its network sizes as a `JvlgsConfig`."""
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise UserError(f"{folder}: not a model folder ({DESCRIPTION} is missing); `jvlgs convert` and training make one")
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        if description["format"] != FORMAT or description["part"] not in PARTS:
+            raise UserError(f"{path}: format {description['format']!r}, but this version reads format {FORMAT}")
+        description["config"] = _config(description["config"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path}: damaged ({type(error).__name__}: {error}); convert or train the model again") from error
+    return description
+
+
+def _config(fields: dict[str, Any]) -> JvlgsConfig:
+    encoder = PvtV2Config(**{name: tuple(sizes) for name, sizes in fields["encoder"].items()})
+    return JvlgsConfig(**{**fields, "encoder": encoder, "text": TextEncoderConfig(**fields["text"])})
