@@ -1,0 +1,1 @@
+"""Per-frame records, metric conventions, baselines and the evaluator."""

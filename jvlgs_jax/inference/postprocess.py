@@ -1,0 +1,209 @@
+"""From probabilities to masks: the published rule, and one that can say that there is no leak."""
+
+import difflib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float32, UInt8
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.morphology import check_kernel, opening
+
+MINMAX_EPSILON = 1e-8  # in the published denominator; it moves pixels on frames whose probabilities hardly differ
+
+FrameRule = Callable[[Float32[np.ndarray, "h w"]], UInt8[np.ndarray, "h w"]]
+"""Turns the probabilities of one frame into its 0/1 mask."""
+
+
+@runtime_checkable
+class MaskStream(Protocol):
+    """The masks of one video, frame by frame."""
+
+    def push(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+        """Returns the 0/1 mask of the next frame, which depends on no later one."""
+        ...
+
+
+@runtime_checkable
+class MaskRule(Protocol):
+    """Turns gas probabilities at native size into 0/1 masks. Get one by name with `mask_rule`."""
+
+    def stream(self) -> MaskStream:
+        """Starts a video."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class MinMaxOpening:
+    """The published rule on probabilities: min-max over the frame, above one half, opening.
+
+    The min-max stretches even a confident "no leak" over one half, so that nearly every frame gets a mask. It is here
+    to compare with published numbers.
+
+    Attributes:
+        kernel: diameter of the opening's ellipse in pixels.
+    """
+
+    kernel: int = 9
+
+    def __post_init__(self) -> None:
+        check_kernel(self.kernel)
+
+    def mask(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+        """Returns the 0/1 mask of a frame; empty where all probabilities are equal."""
+        low, high = probability.min(), probability.max()
+        relative = (probability - low) / (high - low + np.float32(MINMAX_EPSILON))
+        return opening((relative > 0.5).astype(np.uint8), self.kernel)
+
+    def stream(self) -> MaskStream:
+        """Starts a video; this rule has no memory."""
+        return _FrameByFrame(self.mask)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConfidenceGate:
+    """Our rule, the default: absolute thresholds, so that a frame without gas gets an empty mask.
+
+    A frame passes these steps, in this order:
+
+    1. hysteresis: the 8-connected regions above `low` that hold a pixel above `high`;
+    2. opening by an ellipse;
+    3. regions of less than the minimum area are dropped;
+    4. all is dropped if the frame's largest probability is below `frame_confidence`;
+    5. in a stream, a pixel stays if it is set in more than half of the last `vote_frames` masks of step 4. Frames
+       before the first count as empty, so that an alarm needs gas that lasts.
+
+    Attributes:
+        low: probability above which a pixel may belong to a region.
+        high: probability that a region must exceed somewhere.
+        kernel: diameter of the opening's ellipse in pixels; 1 is no opening.
+        minimum_pixels: least area of a region, in pixels.
+        minimum_share: least area of a region, as a share of the image; the larger of the two counts.
+        frame_confidence: least maximum of a frame's probabilities; it adds to `high` only where it is larger.
+        vote_frames: masks that vote; 1 is no vote.
+    """
+
+    low: float = 0.3
+    high: float = 0.5
+    kernel: int = 9
+    minimum_pixels: int = 0
+    minimum_share: float = 0.0
+    frame_confidence: float = 0.0
+    vote_frames: int = 1
+
+    def __post_init__(self) -> None:
+        check_kernel(self.kernel)
+        for name in ("low", "high", "minimum_share", "frame_confidence"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UserError(f"confidence gate: {name} is {getattr(self, name)}, it must lie between 0 and 1")
+        if self.low > self.high:
+            raise UserError(f"confidence gate: low is {self.low}, it must not exceed high, {self.high}: lower it")
+        if self.minimum_pixels < 0:
+            raise UserError(f"confidence gate: minimum_pixels is {self.minimum_pixels}, the least is 0")
+        if self.vote_frames < 1:
+            raise UserError(f"confidence gate: vote_frames is {self.vote_frames}, the least is 1 (no vote)")
+
+    def mask(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+        """Returns the 0/1 mask of one frame by itself: steps 1 to 4."""
+        if probability.max() < self.frame_confidence:
+            return np.zeros(probability.shape, np.uint8)
+        mask = _regions_holding(probability > self.low, probability > self.high)
+        mask = opening(mask, self.kernel)
+        return _without_small_regions(mask, max(self.minimum_pixels, self.minimum_share * mask.size))
+
+    def stream(self) -> MaskStream:
+        """Starts a video with no masks to vote."""
+        return _FrameByFrame(self.mask) if self.vote_frames == 1 else _Vote(self.mask, self.vote_frames)
+
+
+_RULES: dict[str, type[MaskRule]] = {"confidence_gate": ConfidenceGate, "minmax_opening": MinMaxOpening}
+RULE_NAMES = tuple(_RULES)
+
+
+def mask_rule(name: str) -> MaskRule:
+    """Returns the rule called `name`, one of RULE_NAMES, with its default settings; UserError for any other name."""
+    if name not in _RULES:
+        guess = difflib.get_close_matches(name, _RULES, n=1)
+        hint = f"did you mean {guess[0]!r}?" if guess else "use one of them"
+        raise UserError(f"unknown rule {name!r}: the choices are {', '.join(_RULES)}; {hint}")
+    return _RULES[name]()
+
+
+def minmax_opening(
+    logits: Float32[np.ndarray, "h w"], size: tuple[int, int], kernel: int = 9
+) -> UInt8[np.ndarray, "h2 w2"]:
+    """The published rule from the network's logits to a 0/1 mask of `size` (height, width), exact to the pixel."""
+    return MinMaxOpening(kernel=kernel).mask(native_probability(logits, size))
+
+
+def native_probability(logits: Float32[np.ndarray, "h w"], size: tuple[int, int]) -> Float32[np.ndarray, "h2 w2"]:
+    """Returns the probabilities of `logits` resized to `size` (height, width).
+
+    Bilinear with half-pixel centres, no antialiasing. Positions are computed in float32 like PyTorch's and values in
+    float64: where probabilities hardly differ, the rounding of a float32 interpolation decides pixels.
+    """
+    top, bottom, down = _neighbours(logits.shape[0], size[0])
+    left, right, along = _neighbours(logits.shape[1], size[1])
+    values = logits.astype(np.float64)
+    rows = values[top] * (1 - down[:, None]) + values[bottom] * down[:, None]
+    resized = (rows[:, left] * (1 - along) + rows[:, right] * along).astype(np.float32)
+    # exp(-x) of very negative logits would overflow
+    small = np.exp(-np.abs(resized.astype(np.float64)))
+    return (np.where(resized >= 0, 1, small) / (1 + small)).astype(np.float32)
+
+
+def _neighbours(source: int, target: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns, for each of `target` pixels, the two of `source` it lies between and the weight of the second."""
+    half = np.float32(0.5)
+    scale = np.float32(source) / np.float32(target)
+    position = np.maximum(scale * (np.arange(target, dtype=np.float32) + half) - half, 0)
+    first = np.minimum(position.astype(np.intp), source - 1)
+    return first, np.minimum(first + 1, source - 1), (position - first).astype(np.float64)
+
+
+def _regions_holding(region: Bool[np.ndarray, "h w"], seed: Bool[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """Returns the connected parts of `region` that hold a pixel of `seed`, itself a part of `region`."""
+    count, labels = cv2.connectedComponents(region.astype(np.uint8))
+    kept = np.zeros(count, np.uint8)
+    kept[labels[seed]] = 1
+    return kept[labels]
+
+
+def _without_small_regions(mask: UInt8[np.ndarray, "h w"], least: float) -> UInt8[np.ndarray, "h w"]:
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(mask)
+    kept = (statistics[:, cv2.CC_STAT_AREA] >= least) & (np.arange(count) > 0)  # label 0 is the background
+    return kept.astype(np.uint8)[labels]
+
+
+class _FrameByFrame:
+    """Has no memory."""
+
+    def __init__(self, mask: FrameRule) -> None:
+        self._mask = mask
+
+    def push(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+        return self._mask(probability)
+
+
+class _Vote:
+    """Keeps the last masks and their sum."""
+
+    def __init__(self, mask: FrameRule, frames: int) -> None:
+        self._mask = mask
+        self._frames = frames
+        self._masks: deque[np.ndarray] = deque()
+        self._votes: np.ndarray | None = None
+
+    def push(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+        mask = self._mask(probability)
+        if self._votes is None:
+            self._votes = np.zeros(mask.shape, np.int32)
+        self._masks.append(mask)
+        self._votes += mask
+        if len(self._masks) > self._frames:
+            self._votes -= self._masks.popleft()
+        return (2 * self._votes > self._frames).astype(np.uint8)
