@@ -50,8 +50,8 @@ def jvlgs(records: Iterable[FrameRecord], folds: Mapping[str, str] | None = None
 
     Args:
         records: of any number of scenes.
-        folds: the fold of each scene, by the scene's name; by default each scene is a fold of its own, so that `parts` is the table of
-            scenes and the mean is over frames, then over scenes.
+        folds: the fold of each scene, by the scene's name. By default each scene is a fold of its own, so that the mean
+            is over frames, then over scenes, and `parts` is the table of scenes.
     """
     records = list(records)
     scored = [record for record in records if record.predicted_area or record.truth_area]

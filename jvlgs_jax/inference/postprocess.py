@@ -113,7 +113,7 @@ class ConfidenceGate:
             return np.zeros(probability.shape, np.uint8)
         mask = _regions_holding(probability > self.low, probability > self.high)
         mask = opening(mask, self.kernel)
-        return _without_small_regions(mask, max(self.minimum_pixels, self.minimum_share * mask.size))
+        return _without_small_regions(mask, float(max(self.minimum_pixels, self.minimum_share * mask.size)))
 
     def stream(self) -> MaskStream:
         """Starts a video with no masks to vote."""

@@ -1,0 +1,77 @@
+"""`jvlgs evaluate --checkpoint PATH --data-dir DIR --output DIR`: scores a model on labelled scenes."""
+
+import argparse
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+from jvlgs_jax.data.layouts import load_scenes
+from jvlgs_jax.data.scene import Scene
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.postprocess import RULE_NAMES, mask_rule
+
+RECORDS, SCORES = "records.csv", "scores.json"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the arguments of this verb."""
+    parser.add_argument(
+        "--checkpoint", type=Path, required=True, metavar="DIR", help="a model folder, or the workdir of a training"
+    )
+    parser.add_argument("--data-dir", type=Path, required=True, metavar="DIR", help="a dataset with truth")
+    parser.add_argument("--layout", default="auto", help="of the dataset: simgas, jvlgs, or auto (default)")
+    parser.add_argument(
+        "--scenes", metavar="A,B,C", help="names of the scenes to score, or of their groups (default: all of them)"
+    )
+    parser.add_argument(
+        "--rule",
+        choices=RULE_NAMES,
+        default="confidence_gate",
+        help="from probabilities to masks: ours (default), which can say that there is no leak, or the published one",
+    )
+    parser.add_argument("--baselines", action="store_true", help="also score classical detectors on the same frames")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=f"where {RECORDS} and {SCORES} go")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Scores the model, prints the tables and writes the records and scores."""
+    scenes = _chosen(load_scenes(args.data_dir, args.layout), args.scenes)
+    _make_folder(args.output)
+
+    # Imported here, so that help and bad paths need not wait for JAX.
+    from jvlgs_jax.cli.checkpoint import load_bundle
+    from jvlgs_jax.evaluation.baselines import BASELINES
+    from jvlgs_jax.evaluation.evaluator import MODEL, evaluate
+    from jvlgs_jax.evaluation.records import save_records
+    from jvlgs_jax.evaluation.report import save_scores, scene_table, score, table
+    from jvlgs_jax.inference.segmenter import Segmenter
+
+    segmenter = Segmenter(load_bundle(args.checkpoint))
+    evaluation = evaluate(segmenter, scenes, mask_rule(args.rule), BASELINES if args.baselines else None)
+    scores = {method: score(records) for method, records in evaluation.records.items()}
+    save_records(args.output / RECORDS, evaluation.records)
+    save_scores(args.output / SCORES, scores)
+    print(f"{scene_table(scores[MODEL])}\n\n{table(scores)}\n")
+    for method, of in scores.items():
+        print(f"{method}\n{of}\n")
+    print(f"{args.output / RECORDS}, {args.output / SCORES}")
+    return 0
+
+
+def _chosen(scenes: Sequence[Scene], names: str | None) -> list[Scene]:
+    """Returns the scenes that the comma-separated `names` (of scenes or groups) choose; all for None."""
+    if names is None:
+        return list(scenes)
+    wanted = {name.strip() for name in names.split(",")}
+    known = {scene.name for scene in scenes} | {scene.group for scene in scenes}
+    for name in sorted(wanted - known):
+        nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0)[0]
+        raise UserError(f"--scenes: no scene or group {name!r} in this dataset (nearest: {nearest!r})")
+    return [scene for scene in scenes if {scene.name, scene.group} & wanted]
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write here ({error.strerror}): choose another output folder") from error

@@ -1,0 +1,93 @@
+import json
+import sys
+import types
+
+import cv2
+import numpy as np
+import pytest
+
+from jvlgs_jax.cli.main import main
+from jvlgs_jax.evaluation.records import load_records
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Two scenes in the JVLGS layout; a square of gas in the later frames."""
+    root = tmp_path / "dataset"
+    for name in ("yard", "tank"):
+        for kind in ("images", "masks"):
+            (root / name / kind).mkdir(parents=True)
+        for index in range(4):
+            mask = np.zeros((32, 48), np.uint8)
+            mask[8:24, 10:30] = 255 * (index > 1)
+            cv2.imwrite(str(root / name / "images" / f"{index:03d}.jpg"), 100 + mask // 3)
+            cv2.imwrite(str(root / name / "masks" / f"{index:03d}.png"), mask)
+    return root
+
+
+@pytest.fixture
+def bright_is_gas(monkeypatch):
+    """Replaces the loading of a model, and its running, by a threshold on brightness."""
+
+    class Segmenter:
+        def __init__(self, bundle):
+            assert bundle == "bundle"
+
+        def probabilities(self, frames):
+            for frame in frames:
+                yield (frame[..., 0] > 140).astype(np.float32)
+
+    def module(name, **members):
+        fake = types.ModuleType(name)
+        vars(fake).update(members)
+        monkeypatch.setitem(sys.modules, name, fake)
+
+    module("jvlgs_jax.cli.checkpoint", load_bundle=lambda path: "bundle")
+    module("jvlgs_jax.inference.segmenter", Segmenter=Segmenter)
+
+
+def evaluate(dataset, output, *more):
+    return main(["evaluate", "--checkpoint", "model", "--data-dir", str(dataset), "--output", str(output), *more])
+
+
+def test_it_writes_records_and_scores_and_prints_them(dataset, tmp_path, bright_is_gas, capsys):
+    output = tmp_path / "new" / "results"
+    assert evaluate(dataset, output, "--baselines") == 0
+    records = load_records(output / "records.csv")
+    assert list(records) == ["model", "mog2", "background_difference"]
+    assert [(row.scene, row.frame) for row in records["model"]] == [(s, i) for s in ("tank", "yard") for i in range(4)]
+    scores = json.loads((output / "scores.json").read_text())
+    assert scores["model"]["jvlgs"]["j"] > 0.8
+    printed = capsys.readouterr().out
+    assert "false alarms" in printed
+    assert "background_difference" in printed
+
+
+def test_scenes_can_be_chosen(dataset, tmp_path, bright_is_gas):
+    assert evaluate(dataset, tmp_path, "--scenes", "yard") == 0
+    assert {row.scene for row in load_records(tmp_path / "records.csv")["model"]} == {"yard"}
+
+
+def test_the_rule_can_be_chosen(dataset, tmp_path, bright_is_gas):
+    assert evaluate(dataset, tmp_path, "--rule", "minmax_opening") == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--scenes", "yrad"), "no scene or group 'yrad' in this dataset (nearest: 'yard')"),
+        (("--layout", "simgass"), "unknown layout 'simgass'"),
+        (("--rule", "minmax"), "invalid choice: 'minmax'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(dataset, tmp_path, capsys, more, words):
+    assert evaluate(dataset, tmp_path, *more) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert error.count("\n") == 1
+
+
+def test_an_output_that_is_a_file_is_refused(dataset, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert evaluate(dataset, tmp_path / "file") == 2
+    assert "cannot write here" in capsys.readouterr().err
