@@ -1,0 +1,24 @@
+"""The folder that a prediction writes to."""
+
+from pathlib import Path
+
+from jvlgs_jax.errors import UserError
+
+MASKS, OVERLAY, TABLE = "masks", "overlay.mp4", "frames.csv"
+
+
+def prepare_output(output: Path, source: Path) -> None:
+    """Makes the folder `output`, or raises the UserError that says why the results of `source` must not go there."""
+    if source.resolve() in {path.resolve() for path in (output, output / MASKS, output / OVERLAY)}:
+        raise UserError(f"{output}: results here would replace the input {source}: choose another output folder")
+    if (output / MASKS).exists() and not (output / TABLE).exists():
+        raise UserError(
+            f"{output / MASKS}: holds masks that no prediction wrote ({TABLE} is missing): choose another output folder"
+        )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        probe = output / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"{output}: cannot write here ({error.strerror}): choose another output folder") from error

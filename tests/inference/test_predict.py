@@ -1,0 +1,162 @@
+import csv
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from jvlgs_jax.data.video import open_video
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.postprocess import mask_rule
+from jvlgs_jax.inference.predict import predict
+from jvlgs_jax.inference.segmenter import Segmenter
+from jvlgs_jax.inference.video_writer import video_writer
+
+
+@pytest.fixture(scope="module")
+def segmenter(bundle):
+    return Segmenter(bundle, clip_length=5)
+
+
+def _video(path, number, size=(48, 64), *, colored=False):
+    rng = np.random.default_rng(0)
+    with video_writer(path, 15.0) as write:
+        for index in range(number):
+            grey = np.clip(rng.normal(100, 5, size), 0, 255).astype(np.uint8)
+            grey[10:20, 10 + index : 20 + index] += 40
+            write(np.stack([grey, grey // 2, 255 - grey] if colored else [grey] * 3, axis=-1))
+    return path
+
+
+def _images(folder, number, size):
+    folder.mkdir()
+    for index in range(number):
+        image = np.random.default_rng(index).integers(0, 256, size, np.uint8)
+        cv2.imwrite(str(folder / f"{index}.png"), image)
+    return folder
+
+
+def _read(output):
+    with av.open(str(output / "overlay.mp4")) as container:
+        stream = container.streams.video[0]
+        overlay = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(stream)])
+        rate = stream.average_rate
+    with (output / "frames.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = sorted(path.name for path in (output / "masks").iterdir())
+    masks = np.stack([cv2.imread(str(output / "masks" / name), cv2.IMREAD_UNCHANGED) for name in names])
+    return names, masks, overlay, rate, rows
+
+
+@pytest.mark.parametrize("rule", ["confidence_gate", "minmax_opening"])
+@pytest.mark.parametrize("colored", [False, True])
+def test_masks_table_and_overlay_tell_the_same_story(tmp_path, segmenter, rule, colored):
+    video = open_video(_video(tmp_path / "clip.mp4", 7, colored=colored))
+    output = tmp_path / "out"
+    output.mkdir()
+    summary = predict(video, segmenter, mask_rule(rule), output)
+
+    names, masks, overlay, rate, rows = _read(output)
+    probabilities = np.stack(list(segmenter.probabilities(video)))
+    stream = mask_rule(rule).stream()
+    expected = np.stack([stream.push(probability) for probability in probabilities])
+    assert names == [f"{index:06d}.png" for index in range(7)]
+    np.testing.assert_array_equal(masks, 255 * expected)
+    assert len(overlay) == 7
+    assert rate == 15
+    assert overlay.shape[1] > 48
+    assert overlay.shape[2:] == (64, 3)
+    assert [int(row["frame"]) for row in rows] == list(range(7))
+    assert [float(row["time_s"]) for row in rows] == pytest.approx(np.arange(7) / 15, abs=1e-6)
+    assert [float(row["max_probability"]) for row in rows] == pytest.approx(probabilities.max((1, 2)), abs=1e-6)
+    assert [int(row["area_px"]) for row in rows] == list(expected.sum((1, 2)))
+    assert summary.frames == 7
+    assert summary.alarms == sum(int(row["alarm"]) for row in rows) == np.count_nonzero(expected.any((1, 2)))
+    assert sorted(path.name for path in output.iterdir()) == ["frames.csv", "masks", "overlay.mp4"]
+
+
+@pytest.mark.parametrize(("number", "size"), [(1, (48, 64)), (2, (33, 47))])
+def test_short_videos_of_odd_size_are_answered_whole(tmp_path, segmenter, number, size):
+    video = open_video(_images(tmp_path / "frames", number, size))
+    predict(video, segmenter, mask_rule("minmax_opening"), tmp_path)
+    _, masks, overlay, _, rows = _read(tmp_path)
+    assert masks.shape == (number, *size)
+    assert len(overlay) == len(rows) == number
+
+
+def test_a_new_run_replaces_all_of_the_earlier_one(tmp_path, segmenter):
+    for number in (5, 3):
+        video = open_video(_video(tmp_path / f"{number}.mp4", number))
+        predict(video, segmenter, mask_rule("confidence_gate"), tmp_path)
+    names, _, overlay, _, rows = _read(tmp_path)
+    assert len(names) == len(overlay) == len(rows) == 3
+
+
+class _Network(Segmenter):
+    """Sees gas everywhere, and ends the process or the run at a frame."""
+
+    def __init__(self, end=None, at=None):
+        self._end, self._at = end, at
+
+    def probabilities(self, frames):
+        for index, frame in enumerate(frames):
+            if index == self._at:
+                self._end()
+            yield np.full(frame.shape[:2], 0.9, np.float32)
+
+
+def _interrupt():
+    raise KeyboardInterrupt
+
+
+def _files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """A folder with the results of an earlier run."""
+    output = tmp_path / "out"
+    output.mkdir()
+    predict(open_video(_video(tmp_path / "clip.mp4", 6)), _Network(), mask_rule("confidence_gate"), output)
+    assert len(_files(output)) == 6 + 2
+    return output
+
+
+def test_an_interrupted_run_leaves_the_earlier_one_and_nothing_else(earlier):
+    before = _files(earlier)
+    video = open_video(earlier.parent / "clip.mp4")
+    with pytest.raises(KeyboardInterrupt):
+        predict(video, _Network(_interrupt, at=4), mask_rule("minmax_opening"), earlier)
+    assert _files(earlier) == before
+
+
+def test_a_damaged_video_leaves_the_earlier_run(earlier):
+    before = _files(earlier)
+    images = _images(earlier.parent / "frames", 20, (48, 64))
+    (images / "18.png").write_bytes(b"cut")
+    with pytest.raises(UserError, match=r"18\.png"):
+        predict(open_video(images), _Network(), mask_rule("confidence_gate"), earlier)
+    assert _files(earlier) == before
+
+
+def test_a_killed_run_leaves_the_earlier_one_and_the_next_tidies_up(earlier):
+    before = _files(earlier)
+    script = (
+        "import os, signal, sys; from pathlib import Path; from tests.inference.test_predict import *;"
+        "from tests.inference.test_predict import _Network;"
+        "predict(open_video(Path(sys.argv[1])), _Network(lambda: os.kill(os.getpid(), signal.SIGKILL), at=4),"
+        "mask_rule('confidence_gate'), Path(sys.argv[2]))"
+    )
+    clip, root = earlier.parent / "clip.mp4", Path(__file__).parents[2]
+    killed = subprocess.run([sys.executable, "-c", script, clip, earlier], cwd=root, capture_output=True, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    after = _files(earlier)
+    assert before.items() <= after.items()
+    assert len(after) > len(before)  # what the killed run had written so far
+    predict(open_video(clip), _Network(), mask_rule("confidence_gate"), earlier)
+    assert _files(earlier).keys() == before.keys()

@@ -1,0 +1,149 @@
+import dataclasses
+from itertools import count, islice
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jvlgs_jax.data.prompts import tokenize
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference import segmenter as segmenter_module
+from jvlgs_jax.inference.segmenter import Segmenter
+
+from .conftest import random_bundle
+
+MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+CLIP_LENGTH = 5  # the same in all tests of the network, so that it is compiled once
+
+
+def _frames(number, size=(64, 96), channels=3, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (number, *size, channels), np.uint8)
+
+
+def _run(bundle, frames, clip_length=CLIP_LENGTH):
+    return np.stack(list(Segmenter(bundle, clip_length).probabilities(frames)))
+
+
+@pytest.fixture(scope="module")
+def published(bundle):
+    """The network as published: frames t, t + 1 and t + 2 of its own size in, the probabilities of frame t out."""
+    model = nnx.merge(*nnx.split(bundle.model))
+    model.eval()
+    graphdef, state = nnx.split(model)
+
+    @jax.jit
+    def segment(state, window):
+        model = nnx.merge(graphdef, state)
+        return jax.nn.sigmoid(model(window, model.encode_text(tokenize(bundle.prompts))).logits)
+
+    return lambda frames: segment(state, jnp.asarray((frames / 255 - MEAN) / DEVIATION, jnp.float32)[None])[
+        0, 0, ..., 0
+    ]
+
+
+def _fake_logits(config, state, clip, text, *, planes):
+    """A network that tells which three frames a window holds, by their first plane."""
+    return np.stack([clip[:-2], clip[1:-1], clip[2:]], axis=-1)[..., 0, :] @ np.array([1, 10, 100], np.float32) / 1000
+
+
+@pytest.fixture
+def fake_network(monkeypatch):
+    monkeypatch.setattr(segmenter_module, "_logits", _fake_logits)
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 7])
+def test_every_frame_gets_what_the_published_network_says_of_it_and_the_next_two(bundle, published, number):
+    """Also shows that a clip of five frames gives what clips of three do."""
+    frames = _frames(number)
+    result = _run(bundle, frames)
+    assert result.shape == (number, 64, 96)
+    assert result.std() > 1e-3
+    for index in range(number):
+        window = np.minimum([index, index + 1, index + 2], number - 1)
+        np.testing.assert_allclose(result[index], published(frames[window]), atol=1e-4)
+
+
+@settings(max_examples=30)
+@given(number=st.integers(1, 25), clip_length=st.integers(3, 12))
+def test_a_frame_is_answered_with_its_own_window_whatever_the_clip_length(bundle, number, clip_length):
+    frames = np.arange(number, dtype=np.uint8)[:, None, None, None] * np.ones((2, 3, 1), np.uint8)
+    bundle = dataclasses.replace(bundle, input_size=(2, 3))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(segmenter_module, "_logits", _fake_logits)
+        result = _run(bundle, frames, clip_length)
+    windows = np.minimum(np.arange(number)[:, None] + [0, 1, 2], number - 1)
+    expected = 1 / (1 + np.exp(-(windows @ [1, 10, 100]) / 1000))
+    np.testing.assert_allclose(result[:, 0, 0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(("changed", "answers"), [(0, {0}), (3, {1, 2, 3}), (6, {4, 5, 6})])
+def test_with_colour_planes_a_frame_depends_on_itself_and_the_next_two_only(bundle, changed, answers):
+    frames = _frames(7)
+    other = frames.copy()
+    other[changed] = 255 - other[changed]
+    difference = np.abs(_run(bundle, other) - _run(bundle, frames)).max(axis=(1, 2))
+    assert set(np.flatnonzero(difference > 1e-6)) == answers
+
+
+def test_temporal_planes_remember_the_past_across_clips(bundle, monkeypatch):
+    monkeypatch.setattr(
+        segmenter_module, "_logits", lambda config, state, clip, text, *, planes: clip[:-2, ..., 1] / 255
+    )
+    frames = _frames(9, channels=1)
+    result = _run(dataclasses.replace(bundle, planes="temporal"), frames)
+    background = np.concatenate([frames[:1], [frames[:n].mean(axis=0) for n in range(1, 9)]])[..., 0]
+    np.testing.assert_allclose(result, 1 / (1 + np.exp(-background / 255)), atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(33, 47), (128, 40), (1, 1)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_probabilities_have_the_size_of_the_video(bundle, size, channels):
+    result = _run(bundle, _frames(2, size, channels))
+    assert result.shape == (2, *size)
+    assert result.dtype == np.float32
+    assert ((result >= 0) & (result <= 1)).all()
+
+
+def test_no_frames_no_results(bundle):
+    assert list(Segmenter(bundle).probabilities([])) == []
+
+
+def test_an_endless_stream_is_answered_with_bounded_read_ahead(bundle, fake_network):
+    read = count()
+
+    def camera():
+        while True:
+            next(read)
+            yield np.zeros((64, 96, 1), np.uint8)
+
+    answered = list(islice(Segmenter(bundle).probabilities(camera()), 10))
+    assert len(answered) == 10
+    assert next(read) <= 10 + 8
+
+
+def test_a_model_in_training_is_left_as_it_is(bundle):
+    bundle.model.train()
+    before = jax.tree.map(np.asarray, nnx.state(bundle.model))
+    graphdef = nnx.graphdef(bundle.model)
+    _run(bundle, _frames(3))
+    jax.tree.map(np.testing.assert_array_equal, before, nnx.state(bundle.model))
+    assert nnx.graphdef(bundle.model) == graphdef
+
+
+def test_one_compilation_serves_videos_of_any_length_and_size_and_new_weights(bundle):
+    network = segmenter_module._logits
+    first = _run(bundle, _frames(2))
+    compiled = network._cache_size()
+    _run(bundle, _frames(9, size=(32, 32)))
+    retrained = _run(random_bundle(seed=1), _frames(2))
+    assert network._cache_size() == compiled
+    assert np.abs(retrained - first).max() > 1e-3
+
+
+def test_a_clip_shorter_than_a_window_is_refused(bundle):
+    with pytest.raises(UserError, match="clip length is 2, the least is 3"):
+        Segmenter(bundle, clip_length=2)
