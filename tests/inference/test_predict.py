@@ -147,10 +147,9 @@ def test_a_damaged_video_leaves_the_earlier_run(earlier):
 def test_a_killed_run_leaves_the_earlier_one_and_the_next_tidies_up(earlier):
     before = _files(earlier)
     script = (
-        "import os, signal, sys; from pathlib import Path; from tests.inference.test_predict import *;"
-        "from tests.inference.test_predict import _Network;"
-        "predict(open_video(Path(sys.argv[1])), _Network(lambda: os.kill(os.getpid(), signal.SIGKILL), at=4),"
-        "mask_rule('confidence_gate'), Path(sys.argv[2]))"
+        "import os, signal, sys; from pathlib import Path; from tests.inference import test_predict as t;"
+        "network = t._Network(lambda: os.kill(os.getpid(), signal.SIGKILL), at=4);"
+        "t.predict(t.open_video(Path(sys.argv[1])), network, t.mask_rule('confidence_gate'), Path(sys.argv[2]))"
     )
     clip, root = earlier.parent / "clip.mp4", Path(__file__).parents[2]
     killed = subprocess.run([sys.executable, "-c", script, clip, earlier], cwd=root, capture_output=True, timeout=120)
