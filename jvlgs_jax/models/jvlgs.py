@@ -83,7 +83,7 @@ class Jvlgs(nnx.Module):
         refined = []
         levels = zip(self.encode_video(clip), self.correlations, self.perceptions, strict=True)
         for features, correlation, perception in levels:
-            reference, other = _frame_pairs(features @ fusion)
+            reference, other = frame_pairs(features @ fusion)
             refined.append(perception(reference + correlation(reference, other)))
         pair_logits = self.decoder(refined, (height, width))
         logits = self.pair_fusion(pair_logits)
@@ -94,7 +94,7 @@ class Jvlgs(nnx.Module):
         )
 
 
-def _frame_pairs(
+def frame_pairs(
     features: Float[Array, "b t h w c"],
 ) -> tuple[Float[Array, "n 2 h w c"], Float[Array, "n 2 h w c"]]:
     """The pairs (t, t+1) and (t, t+2) of every window, n = b (t - 2)."""

@@ -39,7 +39,7 @@ class TextEncoder(nnx.Module):
     def __init__(self, config: TextEncoderConfig, *, rngs: nnx.Rngs):
         self.config = config
         tokens = jnp.ones((1, 2), jnp.int32)
-        variables = self._module(jnp.float32).init(rngs.params(), tokens, tokens, tokens)
+        variables = self._module(jnp.dtype("float32")).init(rngs.params(), tokens, tokens, tokens)
         self.params = nnx.data(jax.tree.map(nnx.Param, variables["params"]))
 
     def _module(self, dtype: jnp.dtype) -> FlaxCLIPTextModule:
