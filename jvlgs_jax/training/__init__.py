@@ -1,0 +1,1 @@
+"""Losses, optimizer, train step, checkpoints and the loop."""

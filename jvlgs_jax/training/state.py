@@ -1,0 +1,94 @@
+"""All that a training step changes, as one immutable tree."""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+from typing import no_type_check
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Int32
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.models.jvlgs import Jvlgs
+
+
+@no_type_check  # JAX also builds it with shapes, shardings or None in place of arrays
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainState:
+    """A training after `step` batches.
+
+    Attributes:
+        step: batches seen.
+        params: the parameters that are trained.
+        frozen: the variables of the frozen parts, running statistics included.
+        stats: all other variables: the running statistics of BatchNorm.
+        opt_state: the optimizer's memory.
+        ema: the running mean of `params`, or None.
+    """
+
+    step: Int32[Array, ""]
+    params: nnx.State
+    frozen: nnx.State
+    stats: nnx.State
+    opt_state: optax.OptState
+    ema: nnx.State | None
+
+
+def variable_groups(frozen: Sequence[str]) -> tuple[nnx.filterlib.Filter, ...]:
+    """Filters that split a model's variables into `params`, `frozen` and `stats` of a TrainState."""
+    patterns = [re.compile(pattern) for pattern in frozen]
+
+    def is_frozen(path: tuple, variable: object) -> bool:
+        name = "/".join(map(str, path))
+        return any(pattern.fullmatch(name) for pattern in patterns)
+
+    return nnx.All(nnx.Param, nnx.Not(is_frozen)), is_frozen, ...
+
+
+def create_state(
+    model: Jvlgs, frozen: Sequence[str], optimizer: optax.GradientTransformation, *, ema: bool
+) -> tuple[nnx.GraphDef, TrainState]:
+    """Returns the structure of `model`, in training mode, and the state of a training that starts from it.
+
+    The state has arrays of its own, so that steps may donate it. UserError for a pattern of `frozen` that matches no
+    variable, and for one that leaves nothing to train.
+    """
+    _check_frozen(model, frozen)
+    model.train()
+    graphdef, params, frozen_variables, stats = nnx.split(model, *variable_groups(frozen))
+    if not jax.tree.leaves(params):
+        raise UserError(f"frozen is {', '.join(map(repr, frozen))}, which leaves nothing to train: freeze less")
+    params, frozen_variables, stats = jax.tree.map(jnp.copy, (params, frozen_variables, stats))
+    state = TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        frozen=frozen_variables,
+        stats=stats,
+        opt_state=optimizer.init(params),
+        ema=jax.tree.map(jnp.copy, params) if ema else None,
+    )
+    return graphdef, state
+
+
+def evaluation_model(graphdef: nnx.GraphDef, state: TrainState) -> Jvlgs:
+    """Returns the model of a state, in evaluation mode and with the running mean of the weights if there is one."""
+    params = state.params if state.ema is None else state.ema
+    model = nnx.merge(graphdef, params, state.frozen, state.stats, copy=True)
+    model.eval()
+    return model
+
+
+def _check_frozen(model: Jvlgs, frozen: Sequence[str]) -> None:
+    paths = ["/".join(map(str, path)) for path, _ in nnx.to_flat_state(nnx.state(model))]
+    for pattern in frozen:
+        try:
+            matched = any(re.fullmatch(pattern, path) for path in paths)
+        except re.error as error:
+            raise UserError(f"frozen holds {pattern!r}, which is no regular expression: {error}") from error
+        if not matched:
+            parts = sorted({path.split("/")[0] for path in paths})
+            raise UserError(f"frozen holds {pattern!r}, which matches no variable: the parts are {', '.join(parts)}")

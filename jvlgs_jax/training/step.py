@@ -1,0 +1,111 @@
+"""The training step: a pure, compiled function from a state and a batch to the next state and its metrics."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, cast, runtime_checkable
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import nnx
+from jaxtyping import Array, Float
+
+from jvlgs_jax.data.batches import Batch
+from jvlgs_jax.data.planes import InputPlanes
+from jvlgs_jax.data.prompts import PromptTokens
+from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.training.losses import LossFunction
+from jvlgs_jax.training.optimizer import OptimizerConfig
+from jvlgs_jax.training.state import TrainState, variable_groups
+
+Metrics = dict[str, Float[Array, ""]]
+TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+
+
+@runtime_checkable
+class TextFeatures(Protocol):
+    """Where a step takes the features of the prompts from."""
+
+    def __call__(self, model: Jvlgs) -> Float[Array, "p d"]:
+        """Returns the features for a step of `model`; called inside the loss."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainedPrompts:
+    """Encodes the prompts in every step, so that the text encoder is trained."""
+
+    tokens: PromptTokens
+
+    def __call__(self, model: Jvlgs) -> Float[Array, "p d"]:
+        """Encodes the prompts with the model of the step."""
+        return model.encode_text(self.tokens)
+
+
+class CachedPrompts:
+    """Encodes the prompts once, for a text encoder that is frozen."""
+
+    def __init__(self, model: Jvlgs, tokens: PromptTokens) -> None:
+        """Encodes `tokens` with `model`."""
+        self._features = nnx.jit(lambda model: model.encode_text(tokens))(model)
+
+    def __call__(self, model: Jvlgs) -> Float[Array, "p d"]:
+        """Returns the features that were computed at the start."""
+        return self._features
+
+
+def text_features(model: Jvlgs, tokens: PromptTokens, frozen: Sequence[str]) -> TextFeatures:
+    """Returns the cheapest features that are right: cached if all of the text encoder is frozen."""
+    trained = nnx.to_flat_state(nnx.state(model, variable_groups(frozen)[0]))
+    if any(path[0] == "text_encoder" for path, _ in trained):
+        return TrainedPrompts(tokens)
+    return CachedPrompts(model, tokens)
+
+
+def make_train_step(
+    graphdef: nnx.GraphDef,
+    *,
+    config: OptimizerConfig,
+    optimizer: optax.GradientTransformation,
+    loss: LossFunction,
+    planes: InputPlanes,
+    text: TextFeatures,
+) -> TrainStep:
+    """Returns the compiled step for the model `graphdef`. The state that is passed to it is donated: use it no more.
+
+    The metrics are of the model before the step: `loss`, its terms `bce` and `iou`, and `gradient_norm` (before the
+    clamp).
+    """
+    groups = variable_groups(config.frozen)
+
+    @partial(jax.jit, donate_argnames="state")
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        def loss_of(params: nnx.State) -> tuple[Float[Array, ""], tuple[Metrics, nnx.State]]:
+            # copy: BatchNorm changes its statistics in place
+            model = nnx.merge(graphdef, params, state.frozen, state.stats, copy=True)
+            output = model(planes.normalize(jnp.asarray(batch.planes)), text(model))
+            terms = loss(output.logits, jnp.asarray(batch.mask))
+            metrics = {"loss": terms.total, "bce": terms.bce, "iou": terms.iou}
+            return terms.total, (metrics, nnx.state(model, *groups)[-1])
+
+        gradients, (metrics, stats) = jax.grad(loss_of, has_aux=True)(state.params)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = cast(nnx.State, optax.apply_updates(state.params, updates))
+        following = TrainState(
+            step=state.step + 1,
+            params=params,
+            frozen=state.frozen,
+            stats=stats,
+            opt_state=opt_state,
+            ema=_running_mean(state.ema, params, config.ema_decay),
+        )
+        return following, {**metrics, "gradient_norm": optax.tree.norm(gradients)}
+
+    return train_step
+
+
+def _running_mean(mean: nnx.State | None, params: nnx.State, decay: float | None) -> nnx.State | None:
+    if mean is None or decay is None:
+        return None
+    return cast(nnx.State, optax.incremental_update(params, mean, 1 - decay))

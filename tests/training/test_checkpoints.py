@@ -1,0 +1,115 @@
+import dataclasses
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import grain
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from jvlgs_jax.data.batches import training_batches
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.training import checkpoints
+from jvlgs_jax.training.checkpoints import FOLDER, Checkpoints, load_bundle, restore_from
+from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
+from jvlgs_jax.training.state import TrainState, create_state, evaluation_model
+from training.toy import DATA, FROZEN, toy_bundle, toy_network, toy_scene
+
+OPTIMIZER = make_optimizer(OptimizerConfig(), 10)
+
+
+@pytest.fixture
+def batches() -> Iterator[grain.DatasetIterator]:
+    iterator = training_batches([toy_scene("a", 0)], DATA, seed=0)
+    yield iterator
+    iterator.close()
+
+
+def toy_state(step: int, frozen: tuple[str, ...] = FROZEN) -> TrainState:
+    _, state = create_state(toy_network(), frozen, OPTIMIZER, ema=False)
+    return jax.tree.map(lambda x: x + step, state)
+
+
+def steps(workdir: Path) -> list[str]:
+    return sorted(path.name for path in (workdir / FOLDER).iterdir() if path.is_dir())
+
+
+def test_restores_the_latest_state_and_the_next_batch(tmp_path: Path, batches: grain.DatasetIterator):
+    with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
+        assert own.latest is None
+        own.save(1, toy_state(1), batches)
+        next(batches)
+        own.save(2, toy_state(2), batches)
+    following = next(batches)
+    fresh = training_batches([toy_scene("a", 0)], DATA, seed=0)
+    with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
+        assert own.latest == 2
+        restored = own.restore(toy_state(0), fresh)
+    jax.tree.map(np.testing.assert_array_equal, restored, toy_state(2))
+    jax.tree.map(np.testing.assert_array_equal, next(fresh), following)
+    fresh.close()
+
+
+def test_keeps_the_last_few(tmp_path: Path, batches: grain.DatasetIterator):
+    with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
+        for step in (3, 6, 9, 12):
+            own.save(step, toy_state(step), batches)
+    assert steps(tmp_path) == ["12", "9"]
+
+
+def test_half_a_checkpoint_is_ignored(tmp_path: Path, batches: grain.DatasetIterator):
+    with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
+        own.save(1, toy_state(1), batches)
+    half = tmp_path / FOLDER / "2.orbax-checkpoint-tmp"
+    shutil.copytree(tmp_path / FOLDER / "1", half)
+    shutil.rmtree(half / "state")
+    with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
+        assert own.latest == 1
+        own.save(2, toy_state(2), batches)
+        assert own.latest == 2
+
+
+def test_another_training_is_not_overwritten(tmp_path: Path):
+    with Checkpoints(tmp_path, toy_bundle(), keep=1):
+        pass
+    with pytest.raises(UserError, match=r"another network, prompts or input.*new workdir"):
+        Checkpoints(tmp_path, dataclasses.replace(toy_bundle(), planes="rgb"), keep=1)
+
+
+def test_a_state_of_another_shape_does_not_fit(tmp_path: Path, batches: grain.DatasetIterator):
+    with Checkpoints(tmp_path, toy_bundle(), keep=1) as own:
+        own.save(1, toy_state(1), batches)
+        with pytest.raises(UserError, match=r"does not fit this config.*train\.optimizer"):
+            own.restore(toy_state(0, frozen=()), batches)
+
+
+def test_goes_on_from_another_training(tmp_path: Path, batches: grain.DatasetIterator):
+    with Checkpoints(tmp_path, toy_bundle(), keep=1) as own:
+        with pytest.raises(UserError, match="holds no checkpoint"):
+            restore_from(tmp_path, toy_state(0), batches)
+        own.save(4, toy_state(4), batches)
+    jax.tree.map(np.testing.assert_array_equal, restore_from(tmp_path, toy_state(0), batches), toy_state(4))
+    with pytest.raises(UserError, match="not the workdir of a training"):
+        restore_from(tmp_path / "nothing", toy_state(0), batches)
+
+
+@pytest.mark.parametrize("ema", [False, True])
+def test_the_bundle_is_the_evaluated_model(
+    tmp_path: Path, batches: grain.DatasetIterator, monkeypatch: pytest.MonkeyPatch, ema: bool
+):
+    monkeypatch.setattr(checkpoints, "abstract_model", lambda config: nnx.eval_shape(toy_network))
+    bundle = toy_bundle()
+    graphdef, state = create_state(bundle.model, FROZEN, OPTIMIZER, ema=ema)
+    state = dataclasses.replace(state, stats=jax.tree.map(lambda x: x + 3, state.stats))
+    if ema:
+        state = dataclasses.replace(state, ema=jax.tree.map(lambda x: x / 2, state.ema))
+    with Checkpoints(tmp_path, bundle, keep=1) as own:
+        with pytest.raises(UserError, match="holds no checkpoint yet"):
+            load_bundle(tmp_path)
+        own.save(1, state, batches)
+    loaded = load_bundle(tmp_path)
+    assert dataclasses.replace(loaded, model=bundle.model) == bundle
+    expected = nnx.state(evaluation_model(graphdef, state))
+    jax.tree.map(np.testing.assert_array_equal, nnx.state(loaded.model), expected)

@@ -1,0 +1,164 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flax import nnx
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.interop.weight_files import read_weights
+from jvlgs_jax.training import loop
+from jvlgs_jax.training.optimizer import OptimizerConfig
+from training.toy import KILLED_CONFIG, ToyNetwork, toy_config, toy_train
+
+TESTS = Path(__file__).parents[1]
+
+
+def weights(workdir: Path) -> dict[str, np.ndarray]:
+    return read_weights(workdir / "model" / "weights.safetensors")
+
+
+def record(workdir: Path) -> list[dict]:
+    return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_same_training(one: Path, other: Path) -> None:
+    assert record(one) == record(other)
+    assert (one / "scores.json").read_text() == (other / "scores.json").read_text()
+    expected = weights(other)
+    for path, value in weights(one).items():
+        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+
+
+def run_until_killed(workdir: Path, *arguments: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        [sys.executable, "-m", "training.toy", str(workdir), *arguments],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workdir of the training that is never killed."""
+    workdir = tmp_path_factory.mktemp("straight")
+    toy_train(workdir, KILLED_CONFIG)
+    return workdir
+
+
+@pytest.mark.slow
+def test_killed_between_checkpoints_and_run_again_ends_the_same(straight: Path, tmp_path: Path):
+    process = run_until_killed(tmp_path)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "checkpoints" / "40").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    seen = len(record(tmp_path)) if (tmp_path / "metrics.jsonl").read_text().endswith("\n") else 40
+    assert 20 < seen < 200
+    toy_train(tmp_path, KILLED_CONFIG)
+    assert_same_training(tmp_path, straight)
+
+
+@pytest.mark.slow
+def test_killed_during_a_save_and_run_again_ends_the_same(straight: Path, tmp_path: Path):
+    process = run_until_killed(tmp_path, "60")
+    assert process.wait(timeout=120) == -signal.SIGKILL
+    left = {path.name for path in (tmp_path / "checkpoints").iterdir() if path.is_dir()}
+    assert any(name.startswith("60.") for name in left)
+    assert "60" not in left
+    toy_train(tmp_path, KILLED_CONFIG)
+    assert_same_training(tmp_path, straight)
+
+
+def test_a_longer_training_goes_on_where_the_shorter_one_ended(tmp_path: Path):
+    toy_train(tmp_path / "straight", toy_config(steps=6))
+    toy_train(tmp_path / "stopped", toy_config(steps=3))
+    toy_train(tmp_path / "stopped", toy_config(steps=6))
+    expected = weights(tmp_path / "straight")
+    for path, value in weights(tmp_path / "stopped").items():
+        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+    with pytest.raises(UserError, match=r"train\.steps is 5, but this training is at step 6"):
+        toy_train(tmp_path / "stopped", toy_config(steps=5))
+
+
+def test_resume_goes_on_exactly_in_a_new_workdir(tmp_path: Path):
+    toy_train(tmp_path / "straight", toy_config(steps=6))
+    toy_train(tmp_path / "first", toy_config(steps=3))
+    toy_train(tmp_path / "second", toy_config(steps=6, resume=str(tmp_path / "first")))
+    expected = weights(tmp_path / "straight")
+    for path, value in weights(tmp_path / "second").items():
+        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+
+
+def test_init_from_takes_weights_alone(tmp_path: Path):
+    still = OptimizerConfig(learning_rate=1e-30)
+    toy_train(tmp_path / "first", toy_config(steps=4))
+    toy_train(tmp_path / "second", toy_config(steps=1, init_from=str(tmp_path / "first" / "model"), optimizer=still))
+    assert record(tmp_path / "second")[0]["step"] == 0
+    first, second = weights(tmp_path / "first"), weights(tmp_path / "second")
+    np.testing.assert_array_equal(second["head/kernel"], first["head/kernel"])
+    # Once there is a checkpoint it goes first, so what init_from names need not exist any more.
+    toy_train(tmp_path / "second", toy_config(steps=2, init_from=str(tmp_path / "gone"), optimizer=still))
+
+
+def test_scores_the_model_beside_the_baselines(tmp_path: Path):
+    config = toy_config(steps=60, evaluate_every=30, optimizer=OptimizerConfig(learning_rate=3e-2))
+    scores = toy_train(tmp_path, config)
+    assert list(scores) == ["model", "mog2", "background_difference"]
+    assert scores["model"].jvlgs.j > 0.3  # a bright square
+    assert set(json.loads((tmp_path / "scores.json").read_text())) == set(scores)
+    evaluated = {line["step"]: line for line in record(tmp_path) if "evaluation/jvlgs_j" in line}
+    assert list(evaluated) == [30, 60]
+    assert evaluated[60]["evaluation/jvlgs_j"] == pytest.approx(scores["model"].jvlgs.j)
+
+
+def test_a_loss_that_is_not_finite_stops_and_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    toy_train(tmp_path, toy_config(steps=2))
+    initial = ToyNetwork.__call__
+
+    def broken(self, clip, text):
+        output = initial(self, clip, text)
+        return output._replace(logits=output.logits * np.nan)
+
+    monkeypatch.setattr(ToyNetwork, "__call__", broken)
+    with pytest.raises(UserError, match=r"bce is nan at step 2.*learning_rate"):
+        toy_train(tmp_path, toy_config(steps=8))
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir() if path.is_dir()) == ["2"]
+
+
+def test_ctrl_c_saves_and_the_next_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    toy_train(tmp_path / "straight", toy_config(steps=6, save_every=100))
+    monkeypatch.setattr(loop, "make_train_step", interrupting_after(3, loop.make_train_step))
+    with pytest.raises(KeyboardInterrupt):
+        toy_train(tmp_path / "stopped", toy_config(steps=6, save_every=100))
+    monkeypatch.undo()
+    assert "saved at step 3" in capsys.readouterr().err
+    assert not (tmp_path / "stopped" / "model").exists()
+    toy_train(tmp_path / "stopped", toy_config(steps=6, save_every=100))
+    assert_same_training(tmp_path / "stopped", tmp_path / "straight")
+
+
+def interrupting_after(steps: int, make_train_step):
+    """Makes steps of which one is interrupted by Ctrl-C."""
+
+    def make(graphdef: nnx.GraphDef, **settings):
+        train_step = make_train_step(graphdef, **settings)
+
+        def interrupted(state, batch):
+            following, metrics = train_step(state, batch)
+            if int(following.step) == steps:
+                signal.raise_signal(signal.SIGINT)
+            return following, metrics
+
+        return interrupted
+
+    return make

@@ -1,0 +1,63 @@
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.training.optimizer import SCHEDULES, OptimizerConfig, make_optimizer
+
+
+def adam(gradients: list[np.ndarray], rate: float, epsilon: float = 1e-8) -> np.ndarray:
+    """Kingma and Ba's Adam from zero, written out."""
+    position, first, second = (np.zeros_like(gradients[0], np.float64) for _ in range(3))
+    for t, gradient in enumerate(gradients, start=1):
+        first = 0.9 * first + 0.1 * gradient
+        second = 0.999 * second + 0.001 * gradient**2
+        position -= rate * (first / (1 - 0.9**t)) / (np.sqrt(second / (1 - 0.999**t)) + epsilon)
+    return position
+
+
+def run(config: OptimizerConfig, gradients: list[np.ndarray]) -> np.ndarray:
+    optimizer = make_optimizer(config, len(gradients))
+    params = jnp.zeros(gradients[0].shape)
+    state = optimizer.init(params)
+    for gradient in gradients:
+        updates, state = optimizer.update(jnp.asarray(gradient, jnp.float32), state, params)
+        params = optax.apply_updates(params, updates)
+    return np.asarray(params)
+
+
+def test_is_adam_on_gradients_cut_element_by_element():
+    gradients = [np.array([2.0, -0.1, -3.0]), np.array([-0.2, 0.3, 0.01]), np.array([0.7, -0.6, 0.5])]
+    cut = [np.clip(gradient, -0.5, 0.5) for gradient in gradients]
+    np.testing.assert_allclose(run(OptimizerConfig(), gradients), adam(cut, 1e-4), rtol=1e-4)
+    np.testing.assert_allclose(run(OptimizerConfig(gradient_clamp=None), gradients), adam(gradients, 1e-4), rtol=1e-4)
+
+
+def test_step_decay_is_the_published_schedule():
+    rate = SCHEDULES["step_decay"](OptimizerConfig(decay_steps=(45, 50)), 60)
+    np.testing.assert_allclose([rate(0), rate(44), rate(45), rate(50)], [1e-4, 1e-4, 1e-5, 1e-6], rtol=1e-5)
+
+
+def test_warmup_cosine_rises_and_falls():
+    config = OptimizerConfig(schedule="warmup_cosine", learning_rate=1e-3, warmup_steps=10)
+    rate = SCHEDULES["warmup_cosine"](config, 110)
+    np.testing.assert_allclose([rate(0), rate(5), rate(10), rate(60), rate(110)], [0, 5e-4, 1e-3, 5e-4, 0], atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schedule": "cosine"}, "unknown schedule 'cosine'.*step_decay, warmup_cosine"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"ema_decay": 1.0}, "ema_decay is 1.0"),
+    ],
+)
+def test_bad_settings(changes: dict, message: str):
+    with pytest.raises(UserError, match=message):
+        OptimizerConfig(**changes)
+
+
+def test_a_warm_up_longer_than_the_training():
+    with pytest.raises(UserError, match=r"warmup_steps is 10.*5 steps"):
+        make_optimizer(OptimizerConfig(schedule="warmup_cosine", warmup_steps=10), 5)

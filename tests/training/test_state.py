@@ -1,0 +1,63 @@
+import jax
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.interop.parameters import flatten
+from jvlgs_jax.training.state import create_state, evaluation_model
+from training.toy import toy_network
+
+ADAM = optax.adam(1e-3)
+
+
+def test_every_variable_is_in_one_group():
+    model = toy_network()
+    _, state = create_state(model, ["text_encoder/.*", "norm/.*"], ADAM, ema=False)
+    groups = [set(flatten(group)) for group in (state.params, state.frozen, state.stats)]
+    assert groups[0] == {
+        "levels/0/kernel",
+        "levels/0/bias",
+        "levels/1/kernel",
+        "levels/1/bias",
+        "head/kernel",
+        "head/bias",
+    }
+    assert groups[1] == {"text_encoder/embedding", "norm/scale", "norm/bias", "norm/mean", "norm/var", "norm/count"}
+    assert groups[2] == set()
+
+
+def test_frozen_parts_take_no_optimizer_memory():
+    _, state = create_state(toy_network(), ["text_encoder/.*"], ADAM, ema=False)
+    shapes = {leaf.shape for leaf in jax.tree.leaves(state.opt_state)}
+    assert state.frozen["text_encoder"]["embedding"].shape not in shapes
+
+
+def test_the_state_owns_its_arrays():
+    model = toy_network()
+    _, state = create_state(model, [], ADAM, ema=True)
+    jax.tree.map(lambda x: x.delete(), state)
+    assert np.isfinite(model.head.kernel[...]).all()
+
+
+@pytest.mark.parametrize("ema", [False, True])
+def test_the_evaluated_weights_are_the_mean_if_there_is_one(ema: bool):
+    graphdef, state = create_state(toy_network(), [], ADAM, ema=ema)
+    jax.tree.map(lambda x: x.delete(), state.params if ema else ())
+    model = evaluation_model(graphdef, state)
+    assert model.norm.use_running_average
+    np.testing.assert_array_equal(model.head.kernel[...], nnx.state(toy_network())["head"]["kernel"][...])
+
+
+@pytest.mark.parametrize(
+    ("frozen", "message"),
+    [
+        (["txt_encoder/.*"], "'txt_encoder/.*', which matches no variable.*text_encoder"),
+        (["("], "no regular expression"),
+        ([".*"], "nothing to train"),
+    ],
+)
+def test_bad_patterns(frozen: list[str], message: str):
+    with pytest.raises(UserError, match=message):
+        create_state(toy_network(), frozen, ADAM, ema=False)

@@ -1,0 +1,119 @@
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, tokenize
+from jvlgs_jax.interop.parameters import flatten
+from jvlgs_jax.training.losses import structure_loss_published
+from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
+from jvlgs_jax.training.state import TrainState, create_state
+from jvlgs_jax.training.step import CachedPrompts, TrainedPrompts, TrainStep, make_train_step, text_features
+from training.toy import FROZEN, ToyNetwork, toy_batch, toy_network
+
+TOKENS = tokenize(DEFAULT_PROMPTS)
+
+
+def prepare(model: ToyNetwork, frozen: Sequence[str] = (), **changes: object) -> tuple[TrainStep, TrainState]:
+    config = OptimizerConfig(**{"learning_rate": 1e-2, "frozen": tuple(frozen), **changes})
+    optimizer = make_optimizer(config, 100)
+    graphdef, state = create_state(model, frozen, optimizer, ema=config.ema_decay is not None)
+    step = make_train_step(
+        graphdef,
+        config=config,
+        optimizer=optimizer,
+        loss=structure_loss_published,
+        planes=input_planes("temporal"),
+        text=text_features(model, TOKENS, frozen),
+    )
+    return step, state
+
+
+def arrays(state: nnx.State | None) -> dict[str, np.ndarray]:
+    return {path: np.array(value) for path, value in flatten(state).items()}
+
+
+def test_five_steps_compile_once_and_learn():
+    step, state = prepare(toy_network())
+    losses = []
+    for _ in range(5):
+        state, metrics = step(state, toy_batch())
+        losses.append(float(metrics["loss"]))
+    assert step._cache_size() == 1
+    assert int(state.step) == 5
+    assert losses[-1] < losses[0]
+
+
+def test_metrics_are_of_the_model_before_the_step():
+    model = toy_network()
+    batch = toy_batch()
+    step, state = prepare(model)
+    _, metrics = step(state, batch)
+    output = model(input_planes("temporal").normalize(jnp.asarray(batch.planes)), model.encode_text(TOKENS))
+    expected = structure_loss_published(output.logits, jnp.asarray(batch.mask))
+    for name, value in (("loss", expected.total), ("bce", expected.bce), ("iou", expected.iou)):
+        np.testing.assert_allclose(metrics[name], value, rtol=1e-5)
+    assert metrics["gradient_norm"] > 0
+
+
+def test_the_state_is_donated():
+    step, state = prepare(toy_network())
+    step(state, toy_batch())
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
+
+
+def test_running_statistics_move():
+    step, state = prepare(toy_network())
+    state, _ = step(state, toy_batch())
+    stats = arrays(state.stats)
+    assert stats["norm/count"] == 2  # windows of the clip
+    assert np.abs(stats["norm/mean"]).max() > 0
+
+
+def test_frozen_parts_do_not_move_and_the_others_do():
+    step, state = prepare(toy_network(), ("text_encoder/.*", "norm/.*"))
+    frozen, params = arrays(state.frozen), arrays(state.params)
+    for _ in range(3):
+        state, _ = step(state, toy_batch())
+    assert "norm/mean" in frozen
+    for path, value in arrays(state.frozen).items():
+        np.testing.assert_array_equal(value, frozen[path])
+    for path, value in arrays(state.params).items():
+        assert (value != params[path]).any(), path
+
+
+def test_cached_and_trained_prompts_give_the_same_loss():
+    losses = {}
+    for frozen in ((), FROZEN):
+        step, state = prepare(toy_network(), frozen)
+        losses[frozen] = float(step(state, toy_batch())[1]["loss"])
+    assert losses[()] == pytest.approx(losses[FROZEN], rel=1e-6)
+
+
+def test_prompts_are_cached_only_if_all_of_the_text_encoder_is_frozen():
+    model = toy_network()
+    assert isinstance(text_features(model, TOKENS, FROZEN), CachedPrompts)
+    assert isinstance(text_features(model, TOKENS, ["head/.*"]), TrainedPrompts)
+
+
+def test_trained_prompts_train_the_text_encoder():
+    step, state = prepare(toy_network())
+    before = arrays(state.params)["text_encoder/embedding"]
+    state, _ = step(state, toy_batch())
+    moved = (arrays(state.params)["text_encoder/embedding"] != before).any(1)
+    assert set(np.flatnonzero(moved)) == set(TOKENS.ids.ravel())
+
+
+def test_the_running_mean_follows_the_parameters():
+    step, state = prepare(toy_network(), ema_decay=0.75)
+    mean = arrays(state.ema)
+    for _ in range(3):
+        state, _ = step(state, toy_batch())
+        for path, value in arrays(state.params).items():
+            mean[path] = 0.75 * mean[path] + 0.25 * value
+    for path, value in arrays(state.ema).items():
+        np.testing.assert_allclose(value, mean[path], rtol=1e-5, atol=1e-7)
