@@ -32,7 +32,7 @@ $(STAMP): pyproject.toml
 	@touch $(STAMP)
 
 demo: $(STAMP)  ## train a tiny model on made-up plumes and segment a clip it has not seen
-	@JVLGS=$(BIN)/jvlgs PYTHON=$(BIN)/python bash launch/demo.sh $(DEMO)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" launch/demo.sh $(DEMO)
 
 test: $(STAMP)  ## run every test
 	@$(BIN)/python -m pytest

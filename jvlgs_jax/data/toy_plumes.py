@@ -176,7 +176,7 @@ def _write_video(path: Path, frames: UInt8[np.ndarray, "n h w"], frames_per_seco
         stream = container.add_stream("libx264", rate=frames_per_second)
         stream.height, stream.width = frames.shape[1:]
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": CONSTANT_RATE_FACTOR}
+        stream.options = {"preset": "veryfast", "crf": CONSTANT_RATE_FACTOR}
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
         container.mux(stream.encode())
