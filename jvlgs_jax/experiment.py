@@ -1,0 +1,204 @@
+"""An experiment: the one frozen dataclass that a config file describes, and the conversion to it."""
+
+import dataclasses
+import difflib
+import enum
+import json
+import runpy
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union
+
+from absl import flags
+from ml_collections import ConfigDict, config_dict, config_flags
+
+from jvlgs_jax.data.batches import DataConfig
+from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.postprocess import ConfidenceGate
+from jvlgs_jax.models.jvlgs import JvlgsConfig
+from jvlgs_jax.training.loop import TrainConfig
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """All that a training depends on; the defaults are the published ones.
+
+    Attributes:
+        seed: of the random weights, the order of the clips and their augmentation.
+        prompts: what the network looks for.
+        model: sizes of the network.
+        data: where clips come from and how they are made.
+        train: the training itself.
+        rule: from probabilities to masks, in evaluations.
+    """
+
+    seed: int = 0
+    prompts: tuple[str, ...] = DEFAULT_PROMPTS
+    model: JvlgsConfig = field(default_factory=JvlgsConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    rule: ConfidenceGate = field(default_factory=ConfidenceGate)
+
+    def __post_init__(self) -> None:
+        if len(self.prompts) != self.model.num_prompts:
+            raise UserError(
+                f"prompts has {len(self.prompts)} entries, but model.num_prompts is {self.model.num_prompts}: "
+                "the fusion is built for a number of prompts, so make them agree"
+            )
+
+    def to_json(self) -> str:
+        """Returns the experiment as JSON; `from_config_dict` takes it back after `json.loads`."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+
+def default_config() -> ConfigDict:
+    """Returns the default experiment for a config file to change: a mistyped name or a wrong type fails at once."""
+    return to_config_dict(Experiment())
+
+
+def to_config_dict(value: Any) -> ConfigDict:
+    """Returns a config dataclass, such as `PvtV2Config.variant("b0")`, as a locked ConfigDict."""
+    hints = typing.get_type_hints(type(value))
+    fields = {f.name: _to_entry(getattr(value, f.name), hints[f.name]) for f in dataclasses.fields(value)}
+    return ConfigDict(fields).lock()
+
+
+def from_config_dict(config: ConfigDict | Mapping[str, Any]) -> Experiment:
+    """Returns the experiment that `config` describes; what it leaves out keeps its default.
+
+    UserError for an unknown name, with the nearest known one, and for a value of the wrong type.
+    """
+    return _dataclass(config.to_dict() if isinstance(config, ConfigDict) else config, Experiment, "")
+
+
+def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Returns the experiment of a config file, a Python file whose `get_config()` returns a ConfigDict.
+
+    Args:
+        path: the file.
+        overrides: changes to it as the command line gives them, such as "--config.train.steps=10".
+
+    UserError for a file that is missing or has no `get_config`, and for overrides that do not fit.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such config file: see configs/ for some")
+    get_config = runpy.run_path(str(path)).get("get_config")
+    if get_config is None:
+        raise UserError(f"{path}: defines no get_config(): start from a file in configs/")
+    return from_config_dict(_override(get_config(), overrides))
+
+
+def _override(config: ConfigDict, overrides: Sequence[str]) -> ConfigDict:
+    names = _dotted_names(config.to_dict(), "")
+    for argument in overrides:
+        if not argument.startswith("--config."):
+            raise UserError(f"unknown argument {argument!r}: settings are changed as --config.NAME=VALUE")
+        key, equals, _ = argument.removeprefix("--config.").partition("=")
+        if key not in names:
+            nearest = difflib.get_close_matches(key, names, n=1, cutoff=0)[0]
+            raise UserError(f"config: unknown setting {key!r}: did you mean {nearest!r}?")
+        if not equals:
+            raise UserError(f"{argument} has no value: write {argument}=VALUE")
+    values = flags.FlagValues()  # private: the process-wide flags stay as they are
+    try:
+        holder = config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=list(overrides))
+        values(["jvlgs train", *overrides])
+    except (flags.Error, TypeError, ValueError) as error:
+        raise UserError(f"config: {error}") from error
+    return holder.value
+
+
+def _dotted_names(config: Mapping[str, Any], prefix: str) -> list[str]:
+    names = []
+    for name, value in config.items():
+        names.append(prefix + name)
+        if isinstance(value, Mapping):
+            names += _dotted_names(value, f"{prefix}{name}.")
+    return names
+
+
+def _to_entry(value: Any, hint: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return to_config_dict(value)
+    if isinstance(value, enum.StrEnum):
+        return str(value)
+    if value is None:
+        # A placeholder remembers the type, so that the command line can parse a value for it.
+        return config_dict.placeholder(_plain_type(_without_none(hint)))
+    return value
+
+
+def _without_none(hint: Any) -> Any:
+    (kind,) = (kind for kind in typing.get_args(hint) if kind is not type(None))
+    return kind
+
+
+def _plain_type(hint: Any) -> type:
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        return type(typing.get_args(hint)[0])
+    return origin or hint
+
+
+def _dataclass(config: Any, kind: type[T], path: str) -> T:
+    if not isinstance(config, Mapping):
+        raise _wrong_type(path, config, "a group of settings")
+    hints = typing.get_type_hints(kind)
+    names = [f.name for f in dataclasses.fields(kind)]  # pyrefly: ignore[bad-argument-type]  # a dataclass
+    for name in config:
+        if name not in names:
+            nearest = difflib.get_close_matches(str(name), names, n=1, cutoff=0)[0]
+            raise UserError(f"config: unknown setting {_join(path, name)!r}: did you mean {_join(path, nearest)!r}?")
+    return kind(**{name: _convert(value, hints[name], _join(path, name)) for name, value in config.items()})
+
+
+def _convert(value: Any, hint: Any, path: str) -> Any:
+    """Returns `value` as the type `hint`, or raises the UserError that names `path`."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if dataclasses.is_dataclass(hint):
+        return _dataclass(value, hint, path)  # pyrefly: ignore[bad-argument-type]  # a class here, not an instance
+    if origin in (Union, types.UnionType):
+        return None if value is None else _convert(value, _without_none(hint), path)
+    if origin is Literal:
+        if value not in arguments:
+            raise UserError(f"config: {path} is {value!r}: the choices are {', '.join(map(repr, arguments))}")
+        return value
+    if origin is tuple:
+        return _tuple(value, arguments, path)
+    if isinstance(hint, type) and issubclass(hint, enum.StrEnum):
+        if value not in list(hint):
+            raise UserError(f"config: {path} is {value!r}: the choices are {', '.join(hint)}")
+        return hint(value)
+    return _scalar(value, hint, path)
+
+
+def _tuple(value: Any, kinds: tuple[Any, ...], path: str) -> tuple:
+    if not isinstance(value, tuple | list):
+        raise _wrong_type(path, value, "a tuple")
+    if kinds[-1] is Ellipsis:
+        kinds = (kinds[0],) * len(value)
+    if len(value) != len(kinds):
+        raise _wrong_type(path, value, f"a tuple of {len(kinds)}")
+    return tuple(_convert(item, kind, f"{path}[{i}]") for i, (item, kind) in enumerate(zip(value, kinds, strict=True)))
+
+
+def _scalar(value: Any, kind: type, path: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise _wrong_type(path, value, kind.__name__)
+    return value
+
+
+def _wrong_type(path: str, value: Any, wanted: str) -> UserError:
+    return UserError(f"config: {path or 'the config'} is {value!r} ({type(value).__name__}), but must be {wanted}")
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,57 @@
+"""Every file in configs/ loads, and its network fits its data: shapes only, nothing is computed."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+from flax import nnx
+from jaxtyping import Array, Float
+
+from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.prompts import tokenize
+from jvlgs_jax.experiment import Experiment, load_experiment
+from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.training.losses import loss_function
+from jvlgs_jax.training.optimizer import make_optimizer
+from jvlgs_jax.training.state import create_state
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
+def path(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+@pytest.fixture
+def experiment(path: Path) -> Experiment:
+    return load_experiment(path)
+
+
+def test_there_is_one():
+    assert CONFIGS
+
+
+def test_its_docstring_says_how_to_run_it(path: Path):
+    assert f"jvlgs train --config=configs/{path.name}" in path.read_text().split('"""')[1]
+
+
+def test_its_network_fits_its_data(experiment: Experiment):
+    data, config = experiment.data, experiment.train
+    windows = data.clip_length - 2
+
+    def loss(
+        planes: Float[Array, "b t h w 3"], mask: Float[Array, "b s h w 1"]
+    ) -> tuple[Float[Array, ""], Float[Array, "b s h w 1"]]:
+        model = Jvlgs(experiment.model, rngs=nnx.Rngs(0))
+        optimizer = make_optimizer(config.optimizer, config.steps)
+        create_state(model, config.optimizer.frozen, optimizer, ema=config.optimizer.ema_decay is not None)
+        text = model.encode_text(tokenize(experiment.prompts))
+        logits = model(input_planes(data.planes).normalize(planes), text).logits
+        return loss_function(config.loss)(logits, mask).total, logits
+
+    planes = jax.ShapeDtypeStruct((data.batch_size, data.clip_length, *data.input_size, 3), jnp.float32)
+    mask = jax.ShapeDtypeStruct((data.batch_size, windows, *data.input_size, 1), jnp.float32)
+    total, logits = jax.eval_shape(loss, planes, mask)
+    assert (total.shape, logits.shape) == ((), mask.shape)
