@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+import jax
 import numpy as np
 from flax import nnx
 
@@ -63,7 +64,7 @@ def from_published(
     return {path: np.stack(layers) if path in stacked else layers[0] for path, layers in rows.items()}
 
 
-def to_published(config: JvlgsConfig, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def to_published(config: JvlgsConfig, arrays: Mapping[str, jax.Array | np.ndarray]) -> dict[str, np.ndarray]:
     """The published state dict from our arrays, in the order of the published files."""
     state = {}
     for tensor in tables.jvlgs(config):

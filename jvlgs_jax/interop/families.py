@@ -56,9 +56,7 @@ def _pvt_config(shapes: Shapes, names: tables.PvtNames, prefix: str = "") -> Pvt
         depths.append(_count(shapes, re.escape(f"{prefix}{block}.") + r"(\d+)\."))
         ratios.append(shapes.get(f"{first}mlp.fc1.weight", (dim,))[0] // dim)
         reductions.append(shapes.get(f"{first}attn.sr.weight", (1,))[-1])
-    return PvtV2Config(
-        dims=tuple(dims), depths=tuple(depths), mlp_ratios=tuple(ratios), reductions=tuple(reductions)
-    )
+    return PvtV2Config(dims=tuple(dims), depths=tuple(depths), mlp_ratios=tuple(ratios), reductions=tuple(reductions))
 
 
 def _text_config(shapes: Shapes, prefix: str) -> TextEncoderConfig:
@@ -125,7 +123,7 @@ def _text_family(name: str, prefix: str, ignored: Mapping[str, str]) -> Family:
         tensors=lambda config: tables.text_tower(config, prefix),
         ignored={
             rf"{re.escape(prefix)}text_model\.embeddings\.position_ids": "a constant that old files carry",
-            r"(.*\.)?(text_projection|visual_projection|logit_scale)": "the contrastive head; our features come before it",
+            r"(.*\.)?(text_projection|visual_projection|logit_scale)": "the contrastive head, after our features",
             **ignored,
         },
     )
@@ -145,13 +143,18 @@ FAMILIES = (
     ),
     _encoder_family("cod10k", "backbone.encoder.", _CAMOUFLAGE),
     _encoder_family("cod10k-encoder", "encoder.", _CAMOUFLAGE),
-    _encoder_family("cod10k-slt", "backbone.feat_net.", {r"backbone\.(?!feat_net)": "the camouflage network's decoder"}),
+    _encoder_family(
+        "cod10k-slt", "backbone.feat_net.", {r"backbone\.(?!feat_net)": "the camouflage network's decoder"}
+    ),
     _pvt_family("pvt_v2", tables.ORIGINAL_PVT),
     _pvt_family("pvt_v2-timm", tables.TIMM_PVT),
     _text_family(
         "owlv2",
         "owlv2.",
-        {r"owlv2\.vision_model\.": "the image tower", r"(class_head|box_head|objectness_head|layer_norm)\.": "detection"},
+        {
+            r"owlv2\.vision_model\.": "the image tower",
+            r"(class_head|box_head|objectness_head|layer_norm)\.": "detection",
+        },
     ),
     _text_family("clip", "", {r"vision_model\.": "the image tower"}),
 )

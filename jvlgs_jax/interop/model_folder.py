@@ -1,8 +1,8 @@
 """The folder a model lives in: `model.json` says what it is, `weights.safetensors` holds its arrays."""
 
 import dataclasses
+import functools
 import json
-import os
 import re
 import shutil
 import tempfile
@@ -37,8 +37,13 @@ class ModelBundle:
 
 
 def abstract_model(config: JvlgsConfig) -> Jvlgs:
-    """The network with shapes in place of arrays: costs no memory and no time."""
-    return nnx.eval_shape(lambda: Jvlgs(config, rngs=nnx.Rngs(0)))
+    """A network with shapes in place of arrays: costs no memory, and time only once for a config."""
+    return nnx.merge(*_abstract(config))
+
+
+@functools.lru_cache(maxsize=8)
+def _abstract(config: JvlgsConfig) -> tuple[nnx.GraphDef, nnx.State]:
+    return nnx.split(nnx.eval_shape(lambda: Jvlgs(config, rngs=nnx.Rngs(0))))
 
 
 def save_model(folder: Path, bundle: ModelBundle) -> None:
@@ -63,11 +68,11 @@ def save_arrays(
         partial.chmod(0o755)  # mkdtemp makes it private
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-            os.replace(folder, old)
-            os.replace(partial, folder)
+            folder.replace(old)
+            partial.replace(folder)
             shutil.rmtree(old)
         else:
-            os.replace(partial, folder)
+            partial.replace(folder)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
@@ -123,17 +128,24 @@ def read_description(folder: Path) -> dict[str, Any]:
     """`model.json` with its network sizes as a `JvlgsConfig`."""
     path = folder / DESCRIPTION
     if not path.is_file():
-        raise UserError(f"{folder}: not a model folder ({DESCRIPTION} is missing); `jvlgs convert` and training make one")
+        raise UserError(
+            f"{folder}: not a model folder ({DESCRIPTION} is missing); `jvlgs convert` and training make one"
+        )
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         if description["format"] != FORMAT or description["part"] not in PARTS:
             raise UserError(f"{path}: format {description['format']!r}, but this version reads format {FORMAT}")
         description["config"] = _config(description["config"])
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: damaged ({type(error).__name__}: {error}); convert or train the model again") from error
+        raise UserError(
+            f"{path}: damaged ({type(error).__name__}: {error}); convert or train the model again"
+        ) from error
     return description
 
 
 def _config(fields: dict[str, Any]) -> JvlgsConfig:
-    encoder = PvtV2Config(**{name: tuple(sizes) for name, sizes in fields["encoder"].items()})
-    return JvlgsConfig(**{**fields, "encoder": encoder, "text": TextEncoderConfig(**fields["text"])})
+    parts = {
+        "encoder": PvtV2Config(**{name: tuple(sizes) for name, sizes in fields.pop("encoder").items()}),
+        "text": TextEncoderConfig(**fields.pop("text")),
+    }
+    return JvlgsConfig(**parts, **fields)

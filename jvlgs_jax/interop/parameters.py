@@ -1,14 +1,14 @@
 """A module's variables as a flat dictionary of paths such as "decoder/head/kernel"."""
 
 from collections.abc import Mapping
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
 
-def flatten(state: nnx.State) -> dict[str, jax.Array | jax.ShapeDtypeStruct]:
+def flatten(state: nnx.State) -> dict[str, Any]:
     """Path to array (or abstract array) of every variable, in the order of the tree."""
     return {"/".join(map(str, path)): variable.get_value() for path, variable in nnx.to_flat_state(state)}
 

@@ -1,6 +1,5 @@
 """Reads and writes the tensors of `.pth`, `.pt` and `.safetensors` files as NumPy arrays."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -49,7 +48,7 @@ def write_weights(path: Path, state: Mapping[str, np.ndarray]) -> None:
             torch.save(tensors, file)
     else:
         raise UserError(f"{path}: suffix {path.suffix or 'none'}, but a weight file ends in {', '.join(SUFFIXES)}")
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def _torch(path: Path) -> ModuleType:

@@ -32,7 +32,7 @@ def conv(
         kernel_size,
         strides=stride,
         kernel_dilation=dilation,
-        padding=[(dilation * (k // 2), dilation * (k // 2)) for k in kernel_size],
+        padding=tuple((dilation * (k // 2), dilation * (k // 2)) for k in kernel_size),  # a tuple: hashable
         use_bias=use_bias,
         kernel_init=kernel_init,
         rngs=rngs,

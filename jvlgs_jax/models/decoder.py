@@ -16,14 +16,17 @@ class FpnDecoder(nnx.Module):
         self.smooth = nnx.List([conv(channels, channels, (3, 3), rngs=rngs) for _ in range(3)])
         self.head = conv(channels, 1, (1, 1), rngs=rngs)
 
-    def __call__(
-        self, levels: Sequence[Float[Array, "b k _ _ c"]], size: tuple[int, int]
-    ) -> Float[Array, "b k H W 1"]:
+    def __call__(self, levels: Sequence[Float[Array, "b k _ _ c"]], size: tuple[int, int]) -> Float[Array, "b k H W 1"]:
         """Logits at `size` = (height, width) from levels ordered fine to coarse."""
         fine, middle, coarse = levels
-        middle = self.smooth[1](middle + resize_bilinear(coarse, middle.shape[2:4]))
-        fine = self.smooth[0](fine + resize_bilinear(middle, fine.shape[2:4]))
+        middle = self.smooth[1](middle + _resize_like(coarse, middle))
+        fine = self.smooth[0](fine + _resize_like(middle, fine))
         return resize_bilinear(self.head(self.smooth[2](fine)), size)
+
+
+def _resize_like(x: Float[Array, "b k _ _ c"], other: Float[Array, "b k H W c"]) -> Float[Array, "b k H W c"]:
+    height, width = other.shape[2:4]
+    return resize_bilinear(x, (height, width))
 
 
 class PairFusion(nnx.Module):

@@ -23,8 +23,8 @@ POOLS = (2, 4, 8)  # TCV pooling windows, fine to coarse
 class JvlgsConfig:
     """The network's sizes; the defaults are the published ones."""
 
-    encoder: PvtV2Config = PvtV2Config()
-    text: TextEncoderConfig = TextEncoderConfig()
+    encoder: PvtV2Config = dataclasses.field(default_factory=PvtV2Config)
+    text: TextEncoderConfig = dataclasses.field(default_factory=TextEncoderConfig)
     channels: int = 32  # width of everything after the encoder
     num_prompts: int = 4  # the fusion's weights are tied to the number of prompts and to their order
 
@@ -72,26 +72,32 @@ class Jvlgs(nnx.Module):
         maps = [x.reshape(batch, time, *x.shape[1:]) for x in maps[1:]]  # the stride-4 map is not used
         return [block(x) for block, x in zip(self.receptive_fields, maps, strict=True)]
 
-    def __call__(self, clip: Float[Array, "b t h w 3"], text: Float[Array, "p d"]) -> JvlgsOutput:
-        """Segments the first T - 2 frames of normalised clips."""
-        batch, time, height, width, _ = clip.shape
+    def segment(
+        self, features: list[Float[Array, "b t _ _ c"]], text: Float[Array, "p d"], size: tuple[int, int]
+    ) -> JvlgsOutput:
+        """Logits of the first T - 2 frames at `size` = (height, width), from their features at strides 8, 16 and 32."""
+        batch, time = features[0].shape[:2]
         if time < 3:
             raise ValueError(f"clip: {time} frames, but a window needs 3")
         if text.shape[0] != self.config.num_prompts:
             raise ValueError(f"text: {text.shape[0]} prompts, but this network was built for {self.config.num_prompts}")
         fusion = self.fusion.matrix(text)
         refined = []
-        levels = zip(self.encode_video(clip), self.correlations, self.perceptions, strict=True)
-        for features, correlation, perception in levels:
-            reference, other = frame_pairs(features @ fusion)
+        for level, correlation, perception in zip(features, self.correlations, self.perceptions, strict=True):
+            reference, other = frame_pairs(level @ fusion)
             refined.append(perception(reference + correlation(reference, other)))
-        pair_logits = self.decoder(refined, (height, width))
+        pair_logits = self.decoder(refined, size)
         logits = self.pair_fusion(pair_logits)
         windows = (batch, time - 2)
         return JvlgsOutput(
             logits=logits.reshape(*windows, *logits.shape[1:]),
             pair_logits=pair_logits.reshape(*windows, *pair_logits.shape[1:]),
         )
+
+    def __call__(self, clip: Float[Array, "b t h w 3"], text: Float[Array, "p d"]) -> JvlgsOutput:
+        """Segments the first T - 2 frames of normalised clips; height and width must be divisible by 32."""
+        height, width = clip.shape[2:4]
+        return self.segment(self.encode_video(clip), text, (height, width))
 
 
 def frame_pairs(

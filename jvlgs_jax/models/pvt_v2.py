@@ -4,7 +4,6 @@ import dataclasses
 import math
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
@@ -171,4 +170,4 @@ class PvtV2(nnx.Module):
 
 def count_parameters(module: nnx.Module) -> int:
     """How many trained numbers a module holds."""
-    return sum(int(jnp.size(leaf)) for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))

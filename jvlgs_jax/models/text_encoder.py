@@ -1,6 +1,7 @@
 """Text encoder: the CLIP-type text transformer of OWLv2."""
 
 import dataclasses
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -61,4 +62,6 @@ class TextEncoder(nnx.Module):
         dtype = jax.tree.leaves(params)[0].dtype
         ids, mask = jnp.asarray(tokens.ids), jnp.asarray(tokens.mask)
         positions = jnp.broadcast_to(jnp.arange(ids.shape[-1]), ids.shape)
-        return self._module(dtype).apply({"params": params}, ids, mask, positions).pooler_output
+        output = self._module(dtype).apply({"params": params}, ids, mask, positions, return_dict=False)
+        _, pooled = cast(tuple[Array, Array], output)
+        return pooled

@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import pytest
+from flax import nnx
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.interop.model_folder import (
+    ModelBundle,
+    abstract_model,
+    initialize,
+    load_model,
+    save_arrays,
+    save_model,
+)
+from jvlgs_jax.interop.parameters import flatten, replace
+
+
+@pytest.fixture(scope="module")
+def bundle(config):
+    graphdef, state = nnx.split(abstract_model(config))
+    rng = np.random.default_rng(0)
+    arrays = {path: rng.normal(0, 1, leaf.shape).astype(leaf.dtype) for path, leaf in flatten(state).items()}
+    model = nnx.merge(graphdef, replace(state, arrays))
+    return ModelBundle(model, ("a", "b", "c", "d"), "temporal", (64, 96))
+
+
+def _arrays(model):
+    return {path: np.asarray(value) for path, value in flatten(nnx.state(model)).items()}
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path, bundle):
+    save_model(tmp_path / "model", bundle)
+    loaded = load_model(tmp_path / "model")
+    assert (loaded.prompts, loaded.planes, loaded.input_size) == (bundle.prompts, bundle.planes, bundle.input_size)
+    assert loaded.model.config == bundle.model.config
+    found, expected = _arrays(loaded.model), _arrays(bundle.model)
+    assert found.keys() == expected.keys()
+    assert all((found[path] == expected[path]).all() for path in expected)
+    assert loaded.model.correlations[0].out.norm.use_running_average  # ready to run, not to train
+
+
+def test_saving_again_replaces_the_model_and_leaves_nothing_behind(tmp_path, bundle):
+    for _ in range(2):
+        save_model(tmp_path / "model", bundle)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_failed_save_keeps_the_earlier_model(tmp_path, bundle, monkeypatch):
+    save_model(tmp_path / "model", bundle)
+
+    def full_disk(*_):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("jvlgs_jax.interop.model_folder.write_weights", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        save_model(tmp_path / "model", bundle)
+    load_model(tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_refuses_to_replace_a_folder_that_is_not_a_model(tmp_path, bundle):
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(UserError, match="is not a model folder; choose another output"):
+        save_model(tmp_path, bundle)
+
+
+def test_a_part_starts_a_network_but_does_not_run(tmp_path, bundle):
+    arrays = {path: value for path, value in _arrays(bundle.model).items() if path.startswith("video_encoder/")}
+    save_arrays(tmp_path / "part", "video_encoder", bundle.model.config, arrays, {})
+    with pytest.raises(UserError, match="holds only the video_encoder"):
+        load_model(tmp_path / "part")
+    model = nnx.merge(*nnx.split(bundle.model), copy=True)
+    state = nnx.state(model)
+    zeros = {path: np.zeros_like(value) for path, value in _arrays(model).items()}
+    nnx.update(model, replace(state, zeros))
+    assert initialize(model, tmp_path / "part") == sorted(arrays)
+    for path, value in _arrays(model).items():
+        assert (value == arrays.get(path, 0)).all(), path
+
+
+def test_initialize_takes_only_what_is_asked(tmp_path, bundle):
+    save_model(tmp_path / "model", bundle)
+    paths = initialize(nnx.merge(*nnx.split(bundle.model), copy=True), tmp_path / "model", only="decoder/head/.*")
+    assert paths == ["decoder/head/bias", "decoder/head/kernel"]
+    with pytest.raises(UserError, match="none of its arrays matches 'no_such_part'"):
+        initialize(bundle.model, tmp_path / "model", only="no_such_part")
+
+
+def test_damaged_folders_say_what_is_wrong(tmp_path, bundle):
+    with pytest.raises(UserError, match=r"not a model folder \(model.json is missing\)"):
+        load_model(tmp_path)
+    save_model(tmp_path / "model", bundle)
+    description = tmp_path / "model" / "model.json"
+    whole = description.read_text()
+    description.write_text(whole[:40])
+    with pytest.raises(UserError, match=r"model\.json: damaged"):
+        load_model(tmp_path / "model")
+    fields = json.loads(whole)
+    fields["config"]["channels"] = 8
+    description.write_text(json.dumps(fields))
+    with pytest.raises(UserError, match=r"arrays do not fit the network.*misshapen"):
+        load_model(tmp_path / "model")

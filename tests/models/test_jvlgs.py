@@ -1,0 +1,75 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jvlgs_jax.interop.parameters import flatten
+from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
+from jvlgs_jax.models.pvt_v2 import count_parameters
+
+
+@pytest.fixture(scope="module")
+def model(randomized):
+    model = randomized(nnx.eval_shape(lambda: Jvlgs(JvlgsConfig.tiny(), rngs=nnx.Rngs(0))))
+    model.eval()
+    return model
+
+
+@pytest.fixture(scope="module")
+def segment(model):
+    text = jax.random.normal(jax.random.key(1), (4, 32))
+    run = nnx.jit(lambda model, clip: model(clip, text))
+    return lambda clip: run(model, clip)
+
+
+def _clip(frames: int, size: tuple[int, int] = (64, 96)) -> jax.Array:
+    return jax.random.normal(jax.random.key(0), (2, frames, *size, 3))
+
+
+def test_the_published_network_has_its_published_size():
+    model = nnx.eval_shape(lambda: Jvlgs(JvlgsConfig(), rngs=nnx.Rngs(0)))
+    assert count_parameters(model) == 145_485_554
+
+
+def test_a_long_clip_gives_the_windows_of_its_triples(segment):
+    clip = _clip(6)
+    whole = segment(clip)
+    assert whole.logits.shape == (2, 4, 64, 96, 1)
+    assert whole.pair_logits.shape == (2, 4, 2, 64, 96, 1)
+    for window in range(4):
+        alone = segment(clip[:, window : window + 3])
+        np.testing.assert_allclose(whole.logits[:, window], alone.logits[:, 0], atol=1e-4)
+        np.testing.assert_allclose(whole.pair_logits[:, window], alone.pair_logits[:, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (32, 160), (128, 64)])
+def test_any_size_divisible_by_32(segment, size):
+    logits = segment(_clip(3, size)).logits
+    assert logits.shape == (2, 1, *size, 1)
+    assert np.isfinite(logits).all()
+
+
+@pytest.mark.parametrize("prompts", [1, 7])
+def test_any_number_of_prompts(prompts):
+    config = JvlgsConfig(encoder=JvlgsConfig.tiny().encoder, text=JvlgsConfig.tiny().text, num_prompts=prompts)
+    model = nnx.eval_shape(lambda: Jvlgs(config, rngs=nnx.Rngs(0)))
+    run = nnx.eval_shape(lambda model: model(jnp.zeros((1, 3, 32, 32, 3)), jnp.zeros((prompts, 32))), model)
+    assert run.logits.shape == (1, 1, 32, 32, 1)
+
+
+def test_refuses_two_frames_and_a_wrong_number_of_prompts(model):
+    text = jnp.zeros((4, 32))
+    with pytest.raises(ValueError, match="2 frames, but a window needs 3"):
+        model(jnp.zeros((1, 2, 32, 32, 3)), text)
+    with pytest.raises(ValueError, match="3 prompts, but this network was built for 4"):
+        model(jnp.zeros((1, 3, 32, 32, 3)), text[:3])
+
+
+def test_training_pass_moves_every_running_statistic(model):
+    model = nnx.merge(*nnx.split(model), copy=True)
+    model.train()
+    before = {path: leaf.copy() for path, leaf in flatten(nnx.state(model, nnx.BatchStat)).items()}
+    nnx.jit(lambda model, clip: model(clip, jnp.ones((4, 32))))(model, _clip(3))
+    after = flatten(nnx.state(model, nnx.BatchStat))
+    assert not [path for path in before if (before[path] == after[path]).all()]

@@ -1,0 +1,45 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jvlgs_jax.models.pvt_v2 import PvtV2, PvtV2Config, Stage, count_parameters
+
+# Millions of parameters with the 1000-class head: Table 1 of Wang et al. 2022 (arXiv:2106.13797).
+PAPER = {"b0": 3.4, "b1": 13.1, "b2": 25.4, "b3": 45.2, "b4": 62.6, "b5": 82.0}
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_size_is_the_papers(name):
+    config = PvtV2Config.variant(name)
+    encoder = nnx.eval_shape(lambda: PvtV2(config, rngs=nnx.Rngs(0)))
+    head = 1000 * (config.dims[-1] + 1)
+    # the paper's b0 and b1 are counted a little lower than its released program builds them
+    assert (count_parameters(encoder) + head) / 1e6 == pytest.approx(PAPER[name], rel=0.005 if name > "b1" else 0.1)
+
+
+def test_maps_have_strides_4_to_32(randomized):
+    config = PvtV2Config.tiny()
+    encoder = randomized(nnx.eval_shape(lambda: PvtV2(config, rngs=nnx.Rngs(0))))
+    maps = encoder(jnp.zeros((2, 64, 96, 3)))
+    assert [x.shape for x in maps] == [
+        (2, 64 // stride, 96 // stride, dim) for stride, dim in zip((4, 8, 16, 32), config.dims, strict=True)
+    ]
+
+
+def test_refuses_sizes_that_do_not_divide():
+    encoder = nnx.eval_shape(lambda: PvtV2(PvtV2Config.tiny(), rngs=nnx.Rngs(0)))
+    with pytest.raises(ValueError, match="64 x 100 pixels, but both must be divisible by 32"):
+        nnx.eval_shape(lambda encoder: encoder(jnp.zeros((1, 64, 100, 3))), encoder)
+
+
+def test_scanned_blocks_run_in_order(randomized):
+    config = PvtV2Config(dims=(8, 8, 8, 8), depths=(3, 1, 1, 1), heads=(2, 1, 1, 1), reductions=(2, 1, 1, 1))
+    stage = randomized(nnx.eval_shape(lambda: Stage(config, 0, rngs=nnx.Rngs(0))))
+    frames = jax.random.normal(jax.random.key(0), (1, 16, 16, 3))
+    graphdef, stacked = nnx.split(stage.blocks)
+    x = stage.patch_embed(frames)
+    for layer in range(3):
+        x = nnx.merge(graphdef, jax.tree.map(lambda leaf, layer=layer: leaf[layer], stacked))(x)
+    np.testing.assert_allclose(stage(frames), stage.norm(x), atol=1e-5)
