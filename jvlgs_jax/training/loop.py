@@ -222,9 +222,11 @@ def _evaluate(
     bundle: ModelBundle, held_out: HeldOut, baselines: Mapping[str, Baseline], interruption: DeferredInterruption
 ) -> dict[str, Scores]:
     """Scores the model and `baselines` on the held-out scenes; no scores without scenes or after an interruption."""
+    if not held_out.scenes:
+        return {}
     scenes = itertools.takewhile(lambda _: interruption.requested is None, held_out.scenes)
     evaluation = evaluate(Segmenter(bundle), scenes, held_out.rule, baselines)
-    if not held_out.scenes or interruption.requested is not None:
+    if interruption.requested is not None:
         return {}
     return {method: score(records) for method, records in evaluation.records.items()}
 

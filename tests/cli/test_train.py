@@ -1,0 +1,96 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from jvlgs_jax.cli.main import main
+from jvlgs_jax.models import jvlgs
+from jvlgs_jax.training import loop
+
+CONFIG = """
+from jvlgs_jax.experiment import Experiment, to_config_dict
+from jvlgs_jax.models.jvlgs import JvlgsConfig
+
+
+def get_config():
+    config = to_config_dict(Experiment(model=JvlgsConfig.tiny()))
+    config.data.held_out = ("b",)
+    return config
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.py"
+    path.write_text(CONFIG)
+    return path
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    for scene in ("a", "b"):
+        for folder, name in (("images", "0001.jpg"), ("masks", "0001.png")):
+            (tmp_path / "data" / scene / folder).mkdir(parents=True)
+            cv2.imwrite(str(tmp_path / "data" / scene / folder / name), np.full((32, 32), 9, np.uint8))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """What the loop is called with, in place of training."""
+    calls = []
+
+    def train(model, prompts, scenes, held_out, **settings):
+        names = {"scenes": [s.name for s in scenes], "held_out": [s.name for s in held_out.scenes]}
+        calls.append({**settings, **names})
+        return {}
+
+    monkeypatch.setattr(loop, "train", train)
+    monkeypatch.setattr(jvlgs, "Jvlgs", lambda config, *, rngs: None)  # random weights take a while to make
+    return calls
+
+
+def test_trains_what_the_config_and_the_overrides_say(
+    config: Path, data_dir: Path, tmp_path: Path, trainings: list[dict]
+):
+    workdir = tmp_path / "run"
+    arguments = ["train", f"--config={config}", f"--workdir={workdir}", "--config.train.steps=7", "--config.seed=3"]
+    assert main([*arguments, f"--data-dir={data_dir}"]) == 0
+    (training,) = trainings
+    assert (training["scenes"], training["held_out"]) == (["a"], ["b"])
+    assert (training["config"].steps, training["seed"], training["workdir"]) == (7, 3, workdir)
+    assert json.loads((workdir / "config.json").read_text())["train"]["steps"] == 7
+
+
+def test_the_data_folder_may_come_from_the_environment_or_the_config(
+    config: Path, data_dir: Path, tmp_path: Path, trainings: list[dict], monkeypatch: pytest.MonkeyPatch
+):
+    arguments = ["train", f"--config={config}", f"--workdir={tmp_path / 'run'}"]
+    monkeypatch.setenv("JVLGS_DATA_DIR", str(data_dir))
+    assert main(arguments) == 0
+    monkeypatch.delenv("JVLGS_DATA_DIR")
+    assert main([*arguments, f"--config.data.root={data_dir}"]) == 0
+    assert len(trainings) == 2
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--config.train.stesp=7", "did you mean 'train.steps'?"),
+        ("--workdri=x", "unknown argument '--workdri=x'"),
+        ("--data-dir=/nowhere/at/all", "/nowhere/at/all: no such folder"),
+        ("--config.data.held_out=('c',)", "unknown scenes to hold out: 'c'"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(
+    config: Path, data_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture, argument: str, message: str
+):
+    workdir = tmp_path / "run"
+    code = main(["train", f"--config={config}", f"--workdir={workdir}", f"--data-dir={data_dir}", argument])
+    error = capsys.readouterr().err.strip()
+    assert code == 2
+    assert message in error
+    assert len(error.splitlines()) == 1
+    assert not workdir.exists()
