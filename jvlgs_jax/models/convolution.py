@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax import lax
 from jaxtyping import Array, Float
 
 from jvlgs_jax.models.batch_norm import BatchNorm
@@ -54,11 +55,7 @@ class ConvBN(nnx.Module):
 
 
 class DepthwiseConv3x3(nnx.Module):
-    """A 3 x 3 filter for each channel, zero padded, with bias.
-
-    Written as nine shifted multiply-adds: XLA fuses them into one pass over memory on any backend, where its grouped
-    convolution was measured 20 to 30 times slower on CPU.
-    """
+    """A 3 x 3 filter for each channel, zero padded, with bias."""
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs):
         # Fan-out initialisation of PVTv2: a depthwise filter has 9 outputs.
@@ -66,16 +63,58 @@ class DepthwiseConv3x3(nnx.Module):
         self.kernel = nnx.Param(init(rngs.params(), (3, 3, channels)))
         self.bias = nnx.Param(jnp.zeros(channels))
 
-    def __call__(self, x: Float[Array, "*b h w c"]) -> Float[Array, "*b h w c"]:
+    def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         """Filters each channel by itself."""
-        height, width = x.shape[-3:-1]
-        padded = jnp.pad(x, [(0, 0)] * (x.ndim - 3) + [(1, 1), (1, 1), (0, 0)])
-        kernel = self.kernel[...]
-        out = jnp.broadcast_to(self.bias[...], x.shape)
-        for dy in range(3):
-            for dx in range(3):
-                out = out + padded[..., dy : dy + height, dx : dx + width, :] * kernel[dy, dx]
-        return out
+        return depthwise_filter(x, self.kernel[...]) + self.bias[...]
+
+
+@jax.custom_vjp
+def depthwise_filter(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c"]) -> Float[Array, "b h w c"]:
+    """Correlates each channel with its own 3 x 3 kernel, zero padded.
+
+    Nine shifted multiply-adds: XLA fuses them into one pass over memory on any backend, where its grouped convolution
+    was measured 20 to 30 times slower on CPU. The gradient is written out for the same reason: derived by autodiff,
+    it made a whole feed-forward layer 3.7 times slower there (benchmarks/depthwise.py).
+    """
+    height, width = x.shape[1:3]
+    padded = _zero_bordered(x)
+    out = jnp.zeros_like(x)
+    for dy in range(3):
+        for dx in range(3):
+            out = out + padded[:, dy : dy + height, dx : dx + width] * kernel[dy, dx]
+    return out
+
+
+def _depthwise_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
+    return depthwise_filter(x, kernel), (x, kernel)
+
+
+def _depthwise_backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
+    x, kernel = saved
+    return depthwise_filter(gradient, kernel[::-1, ::-1]), _kernel_gradient(x, gradient).astype(kernel.dtype)
+
+
+def _kernel_gradient(x: Array, gradient: Array) -> Array:
+    # Row by row, so that the nine products of a row stay in cache; not over the batch, which may be sharded.
+    padded = _zero_bordered(x)
+    height, width = x.shape[1:3]
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+
+    def add_row(total: Array, row: Array) -> tuple[Array, None]:
+        upstream = lax.dynamic_index_in_dim(gradient, row, 1, keepdims=False)
+        rows = [lax.dynamic_index_in_dim(padded, row + dy, 1, keepdims=False) for dy in range(3)]
+        taps = [jnp.sum(r[:, dx : dx + width] * upstream, (0, 1), wide) for r in rows for dx in range(3)]
+        return total + jnp.stack(taps).reshape(total.shape), None
+
+    total, _ = lax.scan(add_row, jnp.zeros((3, 3, x.shape[-1]), wide), jnp.arange(height))
+    return total
+
+
+def _zero_bordered(x: Array) -> Array:
+    return jnp.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+
+
+depthwise_filter.defvjp(_depthwise_forward, _depthwise_backward)
 
 
 def resize_bilinear(x: Float[Array, "*b h w c"], size: tuple[int, int]) -> Float[Array, "*b H W c"]:

@@ -21,9 +21,10 @@ def test_depthwise_equals_a_grouped_convolution(randomized):
 
     expected, pullback = jax.vjp(grouped, layer.kernel[...], x)
     np.testing.assert_allclose(layer(x), expected + layer.bias[...], atol=1e-5)
-    gradients = nnx.grad(lambda layer, x: (layer(x) ** 2).sum())(layer, x)
-    by_hand = pullback(2 * layer(x))[0]
-    np.testing.assert_allclose(gradients["kernel"][...], by_hand, rtol=1e-4)
+    by_kernel, by_input = pullback(2 * layer(x))
+    for_layer, for_x = nnx.grad(lambda layer, x: (layer(x) ** 2).sum(), argnums=(0, 1))(layer, x)
+    np.testing.assert_allclose(for_layer["kernel"][...], by_kernel, rtol=1e-4)
+    np.testing.assert_allclose(for_x, by_input, atol=1e-4)
 
 
 @pytest.mark.parametrize(("size", "stride", "expected"), [(7, 4, 56), (3, 2, 112), (3, 1, 224)])
