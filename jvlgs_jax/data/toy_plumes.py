@@ -84,7 +84,10 @@ def render(clip: ToyClip, seed: int) -> RenderedClip:
 
 
 def write_clips(folder: Path, count: int, *, seed: int = 0) -> None:
-    """Writes clips plume1 to plume<count> as `simgasvid<ID>.mp4` and `smoke_only<ID>.mp4`; every third has no leak."""
+    """Writes clips plume1 to plume<count> as `simgasvid<ID>.mp4` and `smoke_only<ID>.mp4`; every third has no leak.
+
+    The same count and seed give the same files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(1, count + 1):
         clip = ToyClip(leaks=()) if number % 3 == 0 else ToyClip()
@@ -177,6 +180,7 @@ def _write_video(path: Path, frames: UInt8[np.ndarray, "n h w"], frames_per_seco
         stream.height, stream.width = frames.shape[1:]
         stream.pix_fmt = "yuv420p"
         stream.options = {"preset": "veryfast", "crf": CONSTANT_RATE_FACTOR}
+        stream.codec_context.thread_count = 1  # x264's choices depend on how its threads are scheduled
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
         container.mux(stream.encode())
