@@ -74,7 +74,7 @@ def depthwise_filter(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c"]) 
 
     Nine shifted multiply-adds: XLA fuses them into one pass over memory on any backend, where its grouped convolution
     was measured 20 to 30 times slower on CPU. The gradient is written out for the same reason: derived by autodiff,
-    it made a whole feed-forward layer 3.7 times slower there (benchmarks/depthwise.py).
+    it was measured to make a whole feed-forward layer two to four times slower there (benchmarks/depthwise.py).
     """
     height, width = x.shape[1:3]
     padded = _zero_bordered(x)

@@ -45,7 +45,8 @@ def test_pth_comes_back_bit_for_bit(tmp_path, published):
     import torch
 
     tensors = OrderedDict((key, torch.from_numpy(np.array(value, order="C"))) for key, value in published.items())
-    torch.save({"epoch": 3, "state_dict": {f"module.{key}": value for key, value in tensors.items()}}, tmp_path / "a.pth")
+    wrapped = {f"module.{key}": value for key, value in tensors.items()}  # as DataParallel names them
+    torch.save({"epoch": 3, "state_dict": wrapped}, tmp_path / "a.pth")
     import_weights(tmp_path / "a.pth", tmp_path / "model")
     export_weights(tmp_path / "model", tmp_path / "b.pth")
     back = torch.load(tmp_path / "b.pth", weights_only=True)
