@@ -1,5 +1,6 @@
 """Reads and writes the tensors of `.pth`, `.pt` and `.safetensors` files as NumPy arrays."""
 
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -36,19 +37,19 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 
 def write_weights(path: Path, state: Mapping[str, np.ndarray]) -> None:
     """Writes tensors in the format that the suffix of `path` names; an earlier file survives until the new is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    contiguous = {key: np.array(value, order="C") for key, value in state.items()}  # keeps 0-d arrays 0-d
-    if path.suffix == ".safetensors":
-        safetensors.numpy.save_file(contiguous, partial)
-    elif path.suffix in SUFFIXES:
-        torch = _torch(path)
-        tensors = {key: torch.from_numpy(value) for key, value in contiguous.items()}
-        with partial.open("wb") as file:
-            torch.save(tensors, file)
-    else:
+    if path.suffix not in SUFFIXES:
         raise UserError(f"{path}: suffix {path.suffix or 'none'}, but a weight file ends in {', '.join(SUFFIXES)}")
-    partial.replace(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    contiguous = {key: np.array(value, order="C") for key, value in state.items()}  # keeps 0-d arrays 0-d
+    with tempfile.TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        partial = Path(folder) / path.name  # the same name, which torch writes into the file
+        if path.suffix == ".safetensors":
+            safetensors.numpy.save_file(contiguous, partial)
+            partial.chmod(0o644)  # safetensors leaves it private
+        else:
+            torch = _torch(path)
+            torch.save({key: torch.from_numpy(value) for key, value in contiguous.items()}, partial)
+        partial.replace(path)
 
 
 def _torch(path: Path) -> ModuleType:

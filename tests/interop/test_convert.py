@@ -1,5 +1,4 @@
 import importlib.util
-from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -44,14 +43,20 @@ def test_whole_model_comes_back_bit_for_bit(tmp_path, config, published):
 def test_pth_comes_back_bit_for_bit(tmp_path, published):
     import torch
 
-    tensors = OrderedDict((key, torch.from_numpy(np.array(value, order="C"))) for key, value in published.items())
-    wrapped = {f"module.{key}": value for key, value in tensors.items()}  # as DataParallel names them
-    torch.save({"epoch": 3, "state_dict": wrapped}, tmp_path / "a.pth")
-    import_weights(tmp_path / "a.pth", tmp_path / "model")
-    export_weights(tmp_path / "model", tmp_path / "b.pth")
-    back = torch.load(tmp_path / "b.pth", weights_only=True)
-    assert list(back) == list(tensors)
-    assert all(torch.equal(back[key], value) and back[key].dtype == value.dtype for key, value in tensors.items())
+    tensors = {key: torch.from_numpy(np.array(value, order="C")) for key, value in published.items()}
+    torch.save(tensors, tmp_path / "published.pth")
+    import_weights(tmp_path / "published.pth", tmp_path / "model")
+    export_weights(tmp_path / "model", tmp_path / "back" / "published.pth")
+    assert (tmp_path / "back" / "published.pth").read_bytes() == (tmp_path / "published.pth").read_bytes()
+
+
+@needs_torch
+def test_training_checkpoints_are_unwrapped(tmp_path, published):
+    import torch
+
+    tensors = {f"module.{key}": torch.from_numpy(np.array(value, order="C")) for key, value in published.items()}
+    torch.save({"epoch": 3, "state_dict": tensors}, tmp_path / "checkpoint.pth")  # as DataParallel names them
+    _assert_identical(read_weights(tmp_path / "checkpoint.pth"), published)
 
 
 PARTS = {
