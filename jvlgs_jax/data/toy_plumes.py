@@ -180,7 +180,6 @@ def _write_video(path: Path, frames: UInt8[np.ndarray, "n h w"], frames_per_seco
         stream.height, stream.width = frames.shape[1:]
         stream.pix_fmt = "yuv420p"
         stream.options = {"preset": "veryfast", "crf": CONSTANT_RATE_FACTOR}
-        stream.codec_context.thread_count = 1  # x264's choices depend on how its threads are scheduled
         for frame in frames:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")))
         container.mux(stream.encode())
