@@ -86,7 +86,7 @@ def render(clip: ToyClip, seed: int) -> RenderedClip:
 def write_clips(folder: Path, count: int, *, seed: int = 0) -> None:
     """Writes clips plume1 to plume<count> as `simgasvid<ID>.mp4` and `smoke_only<ID>.mp4`; every third has no leak.
 
-    The same count and seed give the same files.
+    The same count and seed give the same frames.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(1, count + 1):
