@@ -28,9 +28,7 @@ EDDY_REACH = 7.0  # pixels by which eddies displace gas
 WISPINESS = 0.5  # deviation of the logarithm of the optical depth
 TRANSLUCENCE = 0.6  # share of the background that the densest gas hides
 SENSOR_NOISE = 1.5  # grey levels
-# Fixed, since x264's macroblock-tree rate control writes other files from run to run; and fine enough that codec noise
-# in the truth stays under SimGas's threshold.
-QUANTIZER = "14"
+QUANTIZER = "14"  # fixed: x264's adaptive rate control (mbtree) writes other files from run to run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +84,7 @@ def render(clip: ToyClip, seed: int) -> RenderedClip:
 
 
 def write_clips(folder: Path, count: int, *, seed: int = 0) -> None:
-    """Writes clips plume1 to plume<count> as `simgasvid<ID>.mp4` and `smoke_only<ID>.mp4`; every third has no leak.
-
-    The same count and seed give the same frames.
-    """
+    """Writes clips plume1 to plume<count> as `simgasvid<ID>.mp4` and `smoke_only<ID>.mp4`; every third has no leak."""
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(1, count + 1):
         clip = ToyClip(leaks=()) if number % 3 == 0 else ToyClip()
