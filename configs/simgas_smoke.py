@@ -3,7 +3,7 @@
 jvlgs train --config=configs/simgas_smoke.py --data-dir=DIR --workdir=runs/simgas_smoke
 
 Trains on all scenes but those on the background of scene 3, scores these at the end, and prints the classical baselines
-beside the model. One run so far: J 0.348, F 0.440, false alarms 52 %, behind the background difference (docs/results.md).
+beside the model. One run so far: J 0.348, F 0.440, false alarms 52 %; docs/results.md says why.
 """
 
 from ml_collections import ConfigDict
