@@ -14,6 +14,7 @@ from jvlgs_jax.models.text_encoder import TextEncoderConfig
 
 
 def get_config() -> ConfigDict:
+    """The experiment, to be changed on the command line with --config.KEY=VALUE."""
     config = default_config()
 
     config.model.encoder = to_config_dict(PvtV2Config.variant("b0"))
