@@ -40,6 +40,12 @@ def conv(
     )
 
 
+def kernel_and_bias(layer: nnx.Conv) -> tuple[Float[Array, "k l i o"], Float[Array, " o"]]:
+    """The arrays of a convolution, for code that applies it in a form of its own."""
+    assert layer.bias is not None
+    return layer.kernel[...], layer.bias[...]
+
+
 class ConvBN(nnx.Module):
     """Convolution without bias, then BatchNorm; no activation (`BasicConv2d` in the published program)."""
 
@@ -74,7 +80,7 @@ def depthwise_filter(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c"]) 
 
     Nine shifted multiply-adds: XLA fuses them into one pass over memory on any backend, where its grouped convolution
     was measured 20 to 30 times slower on CPU. The gradient is written out for the same reason: derived by autodiff,
-    it was measured to make a whole feed-forward layer two to four times slower there (benchmarks/depthwise.py).
+    it was measured to make a whole feed-forward layer two to four times slower there (benchmarks/network_parts.py).
     """
     height, width = x.shape[1:3]
     padded = _zero_bordered(x)

@@ -4,11 +4,14 @@ import dataclasses
 import math
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from jvlgs_jax.kernels.cross_attention import cross_attention
-from jvlgs_jax.models.convolution import DepthwiseConv3x3, conv
+from jvlgs_jax.models.convolution import DepthwiseConv3x3, conv, kernel_and_bias
+
+_UNROLLED = 2  # blocks a scan step: spares a two-block stage the copies of what a scan saves for the gradient
 
 _linear_init = nnx.initializers.truncated_normal(0.02)
 
@@ -71,11 +74,28 @@ class SpatialReductionAttention(nnx.Module):
         query = self.query(x).reshape(batch, -1, self.heads, head_dim)
         source = x
         if self.reduction is not None and self.reduction_norm is not None:
-            source = self.reduction_norm(self.reduction(x))
+            source = self.reduction_norm(patch_projection(x, self.reduction))
         # b h w (two heads head_dim) -> two of: b (h w) heads head_dim
         key_value = self.key_value(source).reshape(batch, -1, 2, self.heads, head_dim)
         out = cross_attention(query, key_value[:, :, 0], key_value[:, :, 1], scale=head_dim**-0.5)
         return self.projection(out.reshape(x.shape))
+
+
+def patch_projection(x: Float[Array, "b h w i"], layer: nnx.Conv) -> Float[Array, "b H W o"]:
+    """Applies a convolution whose stride is its size, so that its windows tile the map: one matrix product.
+
+    XLA's strided convolution, its gradient above all, is several times slower on CPU (benchmarks/network_parts.py).
+    """
+    kernel, bias = kernel_and_bias(layer)
+    batch, height, width, channels = x.shape
+    rows, columns = kernel.shape[:2]
+    tiles = x.reshape(batch, height // rows, rows, width // columns, columns, channels)
+    return jnp.einsum("bhrwki,rkio->bhwo", tiles, kernel) + bias
+
+
+def gelu(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
+    """Exact GELU by the error function; `jax.nn.gelu` takes its complement, which costs twice as much on CPU."""
+    return 0.5 * x * (1 + jax.lax.erf(x * math.sqrt(0.5)))
 
 
 class ConvMlp(nnx.Module):
@@ -88,7 +108,7 @@ class ConvMlp(nnx.Module):
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         """Mixes channels and 3 x 3 neighbours."""
-        return self.project(jax.nn.gelu(self.depthwise(self.expand(x)), approximate=False))
+        return self.project(gelu(self.depthwise(self.expand(x))))
 
 
 class Block(nnx.Module):
@@ -142,11 +162,12 @@ class Stage(nnx.Module):
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
         """The stage's normalised map, which also feeds the next stage."""
         graphdef, stacked = nnx.split(self.blocks)
+        depth = jax.tree.leaves(stacked)[0].shape[0]
 
         def step(x: Array, params: nnx.State) -> tuple[Array, None]:
             return nnx.merge(graphdef, params)(x), None
 
-        x, _ = jax.lax.scan(step, self.patch_embed(x), stacked)
+        x, _ = jax.lax.scan(step, self.patch_embed(x), stacked, unroll=min(depth, _UNROLLED))
         return self.norm(x)
 
 

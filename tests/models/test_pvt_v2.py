@@ -1,10 +1,12 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
-from jvlgs_jax.models.pvt_v2 import PvtV2, PvtV2Config, Stage, count_parameters
+from jvlgs_jax.models.pvt_v2 import PvtV2, PvtV2Config, Stage, count_parameters, gelu, patch_projection
 
 # Millions of parameters with the 1000-class head: Table 1 of Wang et al. 2022 (arXiv:2106.13797).
 PAPER = {"b0": 3.4, "b1": 13.1, "b2": 25.4, "b3": 45.2, "b4": 62.6, "b5": 82.0}
@@ -43,3 +45,16 @@ def test_scanned_blocks_run_in_order(randomized):
     for layer in range(3):
         x = nnx.merge(graphdef, jax.tree.map(lambda leaf, layer=layer: leaf[layer], stacked))(x)
     np.testing.assert_allclose(stage(frames), stage.norm(x), atol=1e-5)
+
+
+def test_patch_projection_is_the_strided_convolution(randomized):
+    layer = randomized(nnx.eval_shape(lambda: nnx.Conv(5, 7, (4, 4), (4, 4), padding="VALID", rngs=nnx.Rngs(0))))
+    x = jax.random.normal(jax.random.key(0), (2, 8, 12, 5))
+    np.testing.assert_allclose(patch_projection(x, layer), layer(x), atol=1e-5)
+
+
+def test_gelu_is_the_exact_one():
+    x = jnp.linspace(-8, 8, 1001)
+    exact = partial(jax.nn.gelu, approximate=False)
+    np.testing.assert_allclose(gelu(x), exact(x), atol=1e-6)
+    np.testing.assert_allclose(jax.vmap(jax.grad(gelu))(x), jax.vmap(jax.grad(exact))(x), atol=1e-6)

@@ -1,0 +1,28 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jvlgs_jax.models.decoder import PairFusion
+
+
+@pytest.mark.parametrize("size", [(16, 23), (7, 9), (6, 32), (3, 3)])
+def test_pair_fusion_is_its_three_layers_up_to_the_border(randomized, size):
+    fusion = randomized(nnx.eval_shape(lambda: PairFusion(4, rngs=nnx.Rngs(0))))
+    logits = jax.random.normal(jax.random.key(1), (2, 2, *size, 1))
+
+    def layered(fusion, logits):
+        x = jnp.moveaxis(logits[..., 0], 1, -1)
+        for layer in fusion.layers:
+            x = layer(x)
+        return x
+
+    np.testing.assert_allclose(fusion(logits), layered(fusion, logits), atol=1e-5)
+
+    def gradients(forward):
+        return nnx.grad(lambda *given: jnp.sin(forward(*given)).sum(), argnums=(0, 1))(fusion, logits)
+
+    expected = jax.tree.leaves(gradients(layered))
+    for ours, theirs in zip(jax.tree.leaves(gradients(PairFusion.__call__)), expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-4)
