@@ -1,4 +1,4 @@
-"""Random changes to a training clip: the published ones, in the published order.
+"""Random changes to a training clip: the published ones, in the published order, after distractors if asked for.
 
 The released program drew the photometric changes anew for each frame of a clip, which looks like flicker to a model of
 motion; one draw a clip is the default here, and `JitterScope.FRAME` the published way.
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float32
 
 from jvlgs_jax.data.clips import ClipSample
+from jvlgs_jax.data.distractors import DriftingClouds, ExposureDrift
 from jvlgs_jax.data.planes import InputPlanes
 from jvlgs_jax.errors import UserError
 
@@ -41,6 +42,10 @@ class AugmentationConfig:
         brightness, contrast, color, sharpness: ranges of Pillow-like factors; (1, 1) changes nothing.
         jitter_scope: what shares one draw of these four.
         salt_and_pepper: share of a mask's pixels set to 0 or 1 at random.
+        cloud_probability: of clouds that drift through the clip; none in the published program, nor is the rest.
+        cloud_contrast: range of the clouds' standard deviation, in grey levels.
+        cloud_speed: the clouds' largest drift, in pixels a frame.
+        exposure_drift: largest slow swing of all grey levels, in grey levels.
     """
 
     flip_probability: float = 0.5
@@ -52,15 +57,25 @@ class AugmentationConfig:
     sharpness: Range = (0.0, 3.0)
     jitter_scope: JitterScope = JitterScope.CLIP
     salt_and_pepper: float = 0.0015
+    cloud_probability: float = 0.0
+    cloud_contrast: Range = (1.5, 15.0)
+    cloud_speed: float = 1.0
+    exposure_drift: float = 0.0
 
     def __post_init__(self) -> None:
-        for name in ("flip_probability", "rotation_probability", "salt_and_pepper"):
+        for name in ("flip_probability", "rotation_probability", "salt_and_pepper", "cloud_probability"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"{name} is {getattr(self, name)}, it must lie between 0 and 1: 0 turns it off")
         for name in ("brightness", "contrast", "color", "sharpness"):
             low, high = getattr(self, name)
             if not 0 <= low <= high:
                 raise UserError(f"{name} is ({low}, {high}), it must be 0 <= low <= high: (1, 1) turns it off")
+        for name in ("cloud_speed", "exposure_drift"):
+            if getattr(self, name) < 0:
+                raise UserError(f"{name} is {getattr(self, name)}, it must not be negative: 0 turns it off")
+        low, high = self.cloud_contrast
+        if not 0 < low <= high:
+            raise UserError(f"cloud_contrast is ({low}, {high}), it must be 0 < low <= high: (1.5, 15) is usual")
         if not 1 <= self.rotation_degrees <= 180:
             raise UserError(
                 f"rotation_degrees is {self.rotation_degrees}, it must lie between 1 and 180: "
@@ -151,6 +166,13 @@ class SaltAndPepper:
 def augmentations(config: AugmentationConfig, planes: InputPlanes) -> tuple[ClipTransform, ...]:
     """Returns the transforms of `config`, to be applied in order to a `ClipSample` of `planes`."""
     return (
+        DriftingClouds(
+            planes=planes,
+            probability=config.cloud_probability,
+            contrast=config.cloud_contrast,
+            speed=config.cloud_speed,
+        ),
+        ExposureDrift(planes=planes, amplitude=config.exposure_drift),
         HorizontalFlip(probability=config.flip_probability),
         Rotation(probability=config.rotation_probability, degrees=config.rotation_degrees),
         PhotometricJitter(

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import cv2
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32, Int, UInt8
+from jaxtyping import Array, Complex, Float, Float32, Int, UInt8
 
 from jvlgs_jax.errors import UserError
 
@@ -47,6 +47,10 @@ class InputPlanes(Protocol):
         """Takes grey levels to the network's input range; traceable by JAX."""
         ...
 
+    def drift_response(self, phase: Float[np.ndarray, "*b"], age: int) -> Complex[np.ndarray, "*b 3"]:
+        """How a wave exp(-i phase t) over the frames t shows in each plane, as a factor, `age` frames into a video."""
+        ...
+
 
 class RgbPlanes:
     """The three colours with ImageNet's mean and deviation, as published; a grey frame is repeated three times."""
@@ -63,6 +67,10 @@ class RgbPlanes:
         """(planes / 255 - mean) / deviation, by colour."""
         mean, deviation = (jnp.asarray(x, planes.dtype) for x in (IMAGENET_MEAN, IMAGENET_DEVIATION))
         return (planes / 255 - mean) / deviation
+
+    def drift_response(self, phase: Float[np.ndarray, "*b"], age: int) -> Complex[np.ndarray, "*b 3"]:
+        """1: each plane is the frame."""
+        return np.ones((*phase.shape, 3), np.complex128)
 
 
 class TemporalPlanes:
@@ -85,6 +93,14 @@ class TemporalPlanes:
         """(x, b, s) -> x / 128 - 1, asinh((x - b) / 2) / 2, asinh((x - s) / 2) / 2."""
         frame, means = planes[..., :1], planes[..., 1:]
         return jnp.concatenate([frame / 128 - 1, jnp.arcsinh((frame - means) / 2) / 2], axis=-1)
+
+    def drift_response(self, phase: Float[np.ndarray, "*b"], age: int) -> Complex[np.ndarray, "*b 3"]:
+        """1, the mean of the wave over the last `age` frames, and its exponential mean at the short-term rate."""
+        before = np.exp(1j * phase)  # the wave a frame ago
+        turns = phase / (2 * np.pi)
+        background = np.exp(0.5j * (age + 1) * phase) * np.sinc(age * turns) / np.sinc(turns)  # geometric series
+        short_term = SHORT_TERM_RATE * before / (1 - (1 - SHORT_TERM_RATE) * before)
+        return np.stack([np.ones_like(before), background, short_term], axis=-1)
 
 
 class _RgbStream:

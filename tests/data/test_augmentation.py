@@ -159,7 +159,9 @@ def test_salt_and_pepper_share():
 
 
 def test_the_order_is_the_published_one():
-    chosen = augmentations(AugmentationConfig(), input_planes("rgb"))
+    distractors, chosen = np.split(np.array(augmentations(AugmentationConfig(), input_planes("rgb"))), [2])
+    clip = noise_clip()
+    assert all(distractor(clip, rng()) is clip for distractor in distractors)  # the published program has none
     assert [type(t) for t in chosen] == [HorizontalFlip, Rotation, PhotometricJitter, SaltAndPepper]
 
 
@@ -168,6 +170,9 @@ def test_the_order_is_the_published_one():
     [
         ({"flip_probability": 1.5}, "flip_probability is 1.5, it must lie between 0 and 1"),
         ({"contrast": (1.2, 0.8)}, r"contrast is \(1.2, 0.8\), it must be 0 <= low <= high: \(1, 1\) turns it off"),
+        ({"cloud_probability": -0.1}, "cloud_probability is -0.1, it must lie between 0 and 1"),
+        ({"cloud_contrast": (0.0, 3.0)}, r"cloud_contrast is \(0.0, 3.0\), it must be 0 < low <= high"),
+        ({"exposure_drift": -1.0}, "exposure_drift is -1.0, it must not be negative: 0 turns it off"),
         ({"rotation_degrees": 0}, "rotation_degrees is 0, .*rotation_probability 0 turns it off"),
     ],
 )

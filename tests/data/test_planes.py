@@ -83,3 +83,16 @@ def test_luma_weighs_the_colours():
 def test_unknown_planes_name_the_nearest():
     with pytest.raises(UserError, match=r"unknown input planes 'temporl'.*rgb, temporal.*did you mean 'temporal'\?"):
         input_planes("temporl")
+
+
+@given(phase=st.floats(0, 0.5), age=st.integers(1, 40), start=st.floats(0, 6))
+def test_drift_response_is_what_a_swinging_grey_level_leaves_in_each_plane(phase, age, start):
+    # 100 frames of history, so that the short-term mean has forgotten its start; the background has seen `age` frames
+    wave = 100 * np.cos(start - phase * np.arange(-100, 1))
+    response = input_planes("temporal").drift_response(np.array(phase), age)
+    frame, background, short_term = (100 * np.exp(1j * start) * response).real
+    exponential = 0.2 * 0.8 ** np.arange(100)
+    assert frame == pytest.approx(wave[-1], abs=1e-6)
+    assert background == pytest.approx(wave[-1 - age : -1].mean(), abs=1e-6)
+    assert short_term == pytest.approx((wave[-2::-1] * exponential).sum(), abs=1e-6)
+    np.testing.assert_array_equal(input_planes("rgb").drift_response(np.array(phase), age), np.ones(3))
