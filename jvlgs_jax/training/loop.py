@@ -69,6 +69,7 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"train.{name} is {value}, the least is 1: use a larger one")
+        make_optimizer(self.optimizer, self.steps)  # raises what only the two together show, before the slow start
 
 
 @dataclass(frozen=True, kw_only=True)
