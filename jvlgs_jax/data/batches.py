@@ -9,10 +9,19 @@ import numpy as np
 from jaxtyping import Float32
 
 from jvlgs_jax.data.augmentation import AugmentationConfig, augmentations
-from jvlgs_jax.data.clips import Clip, ClipReader, ClipSample, index_clips, split_by_leak
+from jvlgs_jax.data.clips import (
+    WINDOW_LENGTH,
+    Clip,
+    ClipSample,
+    MemoryReader,
+    clip_frames,
+    index_clips,
+    no_truth,
+    split_by_leak,
+)
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.resize import resize
-from jvlgs_jax.data.scene import Scene
+from jvlgs_jax.data.scene import Scene, SceneInfo
 from jvlgs_jax.errors import UserError
 
 READER_THREADS = 4
@@ -70,8 +79,15 @@ def training_batches(scenes: Sequence[Scene], config: DataConfig, *, seed: int) 
 
     UserError for no scenes, scenes without truth, and a config value out of range.
     """
-    reader = ClipReader(scenes, input_planes(config.planes), config.clip_length)
-    clips = _shuffled_clips(scenes, config, seed).map(reader.read)
+    if config.clip_length < WINDOW_LENGTH:
+        raise UserError(f"clip_length is {config.clip_length}, the least is {WINDOW_LENGTH}: use a longer clip")
+    reader = MemoryReader(scenes, input_planes(config.planes))
+
+    def read(clip: Clip) -> ClipSample:
+        frames = clip_frames(clip.start, config.clip_length, reader.scenes[clip.scene].length)
+        return reader.read(clip.scene, frames, frames[: 1 - WINDOW_LENGTH])
+
+    clips = _shuffled_clips(reader.scenes, config, seed).map(read)
     for transform in augmentations(config.augmentation, input_planes(config.planes)):
         clips = clips.random_map(transform)
     clips = clips.map(lambda sample: _resize(sample, config.input_size))
@@ -80,12 +96,15 @@ def training_batches(scenes: Sequence[Scene], config: DataConfig, *, seed: int) 
     return iter(batches.to_iter_dataset(options))
 
 
-def _shuffled_clips(scenes: Sequence[Scene], config: DataConfig, seed: int) -> grain.MapDataset[Clip]:
+def _shuffled_clips(scenes: Sequence[SceneInfo], config: DataConfig, seed: int) -> grain.MapDataset[Clip]:
     if not scenes:
         raise UserError("no scene to train on: hold out fewer scenes or add some")
     for name in ("stride", "batch_size"):
         if getattr(config, name) < 1:
             raise UserError(f"{name} is {getattr(config, name)}, the least is 1: use a larger one")
+    for scene in scenes:
+        if scene.leak is None:
+            raise no_truth(scene)
     clips = index_clips(scenes, stride=config.stride)
     share = config.leak_free_share
     if share is None:

@@ -5,7 +5,7 @@ the network's range inside the jitted program.
 """
 
 import difflib
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import cv2
 import jax.numpy as jnp
@@ -22,12 +22,34 @@ BACKGROUND_RATE = 1 / 800
 SHORT_TERM_RATE = 1 / 5
 
 
+# A frame in grey levels, 0 to 255, grey (c = 1) or RGB (c = 3); with fractions where the camera gave more than 8 bits.
+Frame = UInt8[np.ndarray, "h w c"] | Float32[np.ndarray, "h w c"]
+
+
+class PlaneMemory(NamedTuple):
+    """All that the planes of the next frame need to know of the frames before it.
+
+    Attributes:
+        seen: how many frames these were.
+        means: in grey levels, one channel for each plane that is a mean: m = 0 for `rgb` and `grey`, 2 for `temporal`.
+            Empty (h = w = 0) before the first frame, when the size is not known.
+    """
+
+    seen: int
+    means: Float32[np.ndarray, "h w m"]
+
+
 @runtime_checkable
 class PlaneStream(Protocol):
     """The planes of one video, frame by frame: `push` sees the past, never the future."""
 
-    def push(self, frame: UInt8[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
+    def push(self, frame: Frame) -> Float32[np.ndarray, "h w 3"]:
         """Returns the planes of the next frame, in grey levels."""
+        ...
+
+    @property
+    def memory(self) -> PlaneMemory:
+        """What the frames pushed so far leave behind; a stream that starts with it goes on exactly from here."""
         ...
 
 
@@ -39,8 +61,8 @@ class InputPlanes(Protocol):
     colored: bool  # the planes are one picture's colours, not grey-level pictures of their own
     steps_per_level: int  # how finely a grey level must be stored: 1 (8 bits a pixel) or 256 (16 bits)
 
-    def stream(self) -> PlaneStream:
-        """Starts a video."""
+    def stream(self, memory: PlaneMemory | None = None) -> PlaneStream:
+        """Starts a video, or with `memory` goes on with one."""
         ...
 
     def normalize(self, planes: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
@@ -59,9 +81,9 @@ class RgbPlanes:
     colored = True
     steps_per_level = 1
 
-    def stream(self) -> PlaneStream:
-        """Starts a video; colours have no memory."""
-        return _RgbStream()
+    def stream(self, memory: PlaneMemory | None = None) -> PlaneStream:
+        """Starts or goes on with a video; colours need no past."""
+        return _RgbStream(memory)
 
     def normalize(self, planes: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
         """(planes / 255 - mean) / deviation, by colour."""
@@ -71,6 +93,17 @@ class RgbPlanes:
     def drift_response(self, phase: Float[np.ndarray, "*b"], age: int) -> Complex[np.ndarray, "*b 3"]:
         """1: each plane is the frame."""
         return np.ones((*phase.shape, 3), np.complex128)
+
+
+class GreyPlanes(RgbPlanes):
+    """The luma three times, normalised like `rgb`: for weights made for colours where colours mean nothing."""
+
+    name = "grey"
+    colored = False
+
+    def stream(self, memory: PlaneMemory | None = None) -> PlaneStream:
+        """Starts or goes on with a video; luma needs no past."""
+        return _GreyStream(memory)
 
 
 class TemporalPlanes:
@@ -85,9 +118,9 @@ class TemporalPlanes:
     colored = False
     steps_per_level = 256  # means have fractions, and a difference of half a grey level counts
 
-    def stream(self) -> PlaneStream:
-        """Starts a video with an empty memory."""
-        return _TemporalStream()
+    def stream(self, memory: PlaneMemory | None = None) -> PlaneStream:
+        """Starts a video with an empty memory, or goes on with one; `memory` is copied."""
+        return _TemporalStream(memory)
 
     def normalize(self, planes: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
         """(x, b, s) -> x / 128 - 1, asinh((x - b) / 2) / 2, asinh((x - s) / 2) / 2."""
@@ -104,19 +137,34 @@ class TemporalPlanes:
 
 
 class _RgbStream:
-    def push(self, frame: UInt8[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
+    def __init__(self, memory: PlaneMemory | None) -> None:
+        self.memory = memory or PlaneMemory(0, np.empty((0, 0, 0), np.float32))
+
+    def push(self, frame: Frame) -> Float32[np.ndarray, "h w 3"]:
+        self.memory = PlaneMemory(self.memory.seen + 1, np.empty((*frame.shape[:2], 0), np.float32))
+        return self._planes(frame)
+
+    def _planes(self, frame: Frame) -> Float32[np.ndarray, "h w 3"]:
         return np.broadcast_to(frame, (*frame.shape[:2], 3)).astype(np.float32)
 
 
-class _TemporalStream:
-    def __init__(self) -> None:
-        self._seen = 0
-        self._background: Float32[np.ndarray, "h w"] | None = None
-        self._short_term: Float32[np.ndarray, "h w"] | None = None
+class _GreyStream(_RgbStream):
+    def _planes(self, frame: Frame) -> Float32[np.ndarray, "h w 3"]:
+        return super()._planes(luma(frame)[..., None])
 
-    def push(self, frame: UInt8[np.ndarray, "h w c"]) -> Float32[np.ndarray, "h w 3"]:
+
+class _TemporalStream:
+    def __init__(self, memory: PlaneMemory | None) -> None:
+        self._seen, means = memory or PlaneMemory(0, np.empty((0, 0, 2), np.float32))
+        self._background, self._short_term = (means[..., i].copy() for i in range(2))
+
+    @property
+    def memory(self) -> PlaneMemory:
+        return PlaneMemory(self._seen, np.stack([self._background, self._short_term], axis=-1))
+
+    def push(self, frame: Frame) -> Float32[np.ndarray, "h w 3"]:
         grey = luma(frame).astype(np.float32)
-        if self._background is None or self._short_term is None:
+        if self._seen == 0:
             self._background, self._short_term = grey.copy(), grey.copy()
         planes = np.stack([grey, self._background, self._short_term], axis=-1)
         self._seen += 1
@@ -126,11 +174,11 @@ class _TemporalStream:
         return planes
 
 
-_PLANES: dict[str, type[InputPlanes]] = {"rgb": RgbPlanes, "temporal": TemporalPlanes}
+_PLANES: dict[str, type[InputPlanes]] = {"rgb": RgbPlanes, "grey": GreyPlanes, "temporal": TemporalPlanes}
 
 
 def input_planes(name: str) -> InputPlanes:
-    """Returns the input planes called `name` ("rgb" or "temporal"); UserError for any other name."""
+    """Returns the input planes called `name` ("rgb", "grey" or "temporal"); UserError for any other name."""
     if name not in _PLANES:
         guess = difflib.get_close_matches(name, _PLANES, n=1)
         hint = f"did you mean {guess[0]!r}?" if guess else "use one of them"
@@ -157,6 +205,6 @@ class ScenePlanes:
         return self._stored[frames] / self._steps
 
 
-def luma(frame: UInt8[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w"]:
+def luma(frame: Frame) -> UInt8[np.ndarray, "h w"] | Float32[np.ndarray, "h w"]:
     """Returns the frame in grey levels: itself if it is grey, else the usual 0.299 R + 0.587 G + 0.114 B."""
     return frame[..., 0] if frame.shape[-1] == 1 else cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)

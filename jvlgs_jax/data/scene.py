@@ -1,4 +1,4 @@
-"""One video in memory, with or without its ground truth."""
+"""One video in memory, with or without its ground truth, and what is known of one without reading its frames."""
 
 from dataclasses import dataclass
 
@@ -33,3 +33,41 @@ class Scene:
         if self.truth is None:
             raise ValueError(f"scene {self.name} has no truth")
         return np.array([mask.any() for mask in self.truth], bool)
+
+    def info(self, source: str, split: str | None = None) -> "SceneInfo":
+        """Returns what is known of the scene beside its frames; see `SceneInfo` for `source` and `split`."""
+        return SceneInfo(
+            name=self.name,
+            group=self.group,
+            source=source,
+            split=split,
+            length=len(self),
+            size=(self.frames.shape[1], self.frames.shape[2]),
+            frames_per_second=self.frames_per_second,
+            leak=None if self.truth is None else self.has_leak,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneInfo:
+    """What is known of a scene without reading its frames.
+
+    Attributes:
+        name: unique in its dataset, e.g. "3_bats".
+        group: scenes that share a background share a group.
+        source: the dataset's name, e.g. "simgas".
+        split: the dataset's own split ("train", "val" or "test") where its layout states one.
+        length: in frames.
+        size: (height, width) of its frames.
+        frames_per_second: of the recording.
+        leak: which frames show gas; None where no truth is known.
+    """
+
+    name: str
+    group: str
+    source: str
+    split: str | None
+    length: int
+    size: tuple[int, int]
+    frames_per_second: float
+    leak: Bool[np.ndarray, " n"] | None

@@ -16,7 +16,7 @@ def all_planes(name, frames):
     return ScenePlanes(input_planes(name), frames)[np.arange(len(frames))]
 
 
-@given(seed=st.integers(0, 1000), cut=st.integers(1, 11), name=st.sampled_from(["rgb", "temporal"]))
+@given(seed=st.integers(0, 1000), cut=st.integers(1, 11), name=st.sampled_from(["rgb", "grey", "temporal"]))
 def test_later_frames_never_change_earlier_planes(seed, cut, name):
     frames = noise(seed, 12)
     changed = np.concatenate([frames[:cut], 255 - frames[cut:]])
@@ -52,6 +52,32 @@ def test_planes_in_memory_are_the_streams(name, channels):
     np.testing.assert_allclose(all_planes(name, frames), exact, atol=1 / 512 + 1e-4)
 
 
+@given(
+    seed=st.integers(0, 1000),
+    cut=st.integers(0, 60),
+    name=st.sampled_from(["rgb", "grey", "temporal"]),
+    kind=st.sampled_from([np.uint8, np.float32]),
+)
+def test_a_stream_goes_on_from_the_memory_of_another(seed, cut, name, kind):
+    frames = noise(seed, 61).astype(kind)
+    straight, before = input_planes(name).stream(), input_planes(name).stream()
+    expected = np.stack([straight.push(frame) for frame in frames])
+    for frame in frames[:cut]:
+        before.push(frame)
+    assert before.memory.seen == cut
+    after = input_planes(name).stream(before.memory)
+    np.testing.assert_array_equal(np.stack([after.push(frame) for frame in frames[cut:]]), expected[cut:])
+
+
+def test_a_stream_leaves_the_memory_it_started_with_as_it_was():
+    first = input_planes("temporal").stream()
+    first.push(noise(0, 1)[0])
+    memory = first.memory
+    kept = memory.means.copy()
+    input_planes("temporal").stream(memory).push(noise(1, 1)[0])
+    np.testing.assert_array_equal(memory.means, kept)
+
+
 def test_temporal_normalization_is_zero_without_motion():
     still = np.full((2, 3, 4, 3), 128, np.float32)
     np.testing.assert_allclose(input_planes("temporal").normalize(jnp.asarray(still)), 0, atol=1e-6)
@@ -75,13 +101,27 @@ def test_grey_frames_fill_the_three_colours():
     np.testing.assert_array_equal(input_planes("rgb").stream().push(frame), np.repeat(frame, 3, axis=-1))
 
 
+def test_grey_planes_are_the_luma_three_times_normalised_as_rgb():
+    frame = noise(1, 1, channels=3)[0]
+    planes = input_planes("grey").stream().push(frame)
+    np.testing.assert_array_equal(planes, np.repeat(luma(frame)[..., None], 3, axis=-1))
+    normalized = [input_planes(name).normalize(jnp.asarray(planes)) for name in ("grey", "rgb")]
+    np.testing.assert_array_equal(*normalized)
+
+
+def test_frames_of_more_than_8_bits_keep_their_fractions():
+    frame = np.full((2, 2, 1), 100.25, np.float32)
+    for name in ("rgb", "grey", "temporal"):
+        np.testing.assert_array_equal(input_planes(name).stream().push(frame), 100.25)
+
+
 def test_luma_weighs_the_colours():
     red, green, blue = (luma(np.full((1, 1, 3), 0, np.uint8) + np.eye(3, dtype=np.uint8)[c] * 255) for c in range(3))
     assert (int(red[0, 0]), int(green[0, 0]), int(blue[0, 0])) == (76, 150, 29)
 
 
 def test_unknown_planes_name_the_nearest():
-    with pytest.raises(UserError, match=r"unknown input planes 'temporl'.*rgb, temporal.*did you mean 'temporal'\?"):
+    with pytest.raises(UserError, match=r"planes 'temporl'.*rgb, grey, temporal.*did you mean 'temporal'\?"):
         input_planes("temporl")
 
 
