@@ -84,7 +84,7 @@ class SpatialReductionAttention(nnx.Module):
 def patch_projection(x: Float[Array, "b h w i"], layer: nnx.Conv) -> Float[Array, "b H W o"]:
     """Applies a convolution whose stride is its size, so that its windows tile the map: one matrix product.
 
-    XLA's strided convolution, its gradient above all, is several times slower on CPU (benchmarks/network_parts.py).
+    The gradient of XLA's strided convolution is up to six times slower on CPU (benchmarks/network_parts.py).
     """
     kernel, bias = kernel_and_bias(layer)
     batch, height, width, channels = x.shape
@@ -94,7 +94,7 @@ def patch_projection(x: Float[Array, "b h w i"], layer: nnx.Conv) -> Float[Array
 
 
 def gelu(x: Float[Array, "*b"]) -> Float[Array, "*b"]:
-    """Exact GELU by the error function; `jax.nn.gelu` takes its complement, which costs twice as much on CPU."""
+    """Exact GELU by the error function; `jax.nn.gelu` takes its complement, which is slower on CPU."""
     return 0.5 * x * (1 + jax.lax.erf(x * math.sqrt(0.5)))
 
 
