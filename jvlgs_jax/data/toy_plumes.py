@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from jvlgs_jax.data.simgas import TRUTH_PREFIX, VIDEO_PREFIX
+from jvlgs_jax.data.layouts.simgas import TRUTH_PREFIX, VIDEO_PREFIX
 
 PUFFS_PER_FRAME = 4
 DEPTH = 3.5  # optical depth at the middle of a puff of mass 1 and radius 1 pixel

@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import UInt8, UInt16
 
 from jvlgs_jax.data.natural_order import natural_key
 from jvlgs_jax.errors import UserError
@@ -66,7 +66,7 @@ def open_video(path: Path, *, image_frames_per_second: float = 15.0) -> Video:
     else:
         count, rate = _describe(path)
     probe = list(islice(_read_colors(path), CHROMA_PROBE_FRAMES))
-    channels = 1 if all(map(_is_grey, probe)) else 3
+    channels = 1 if all(map(is_grey, probe)) else 3
     return Video(path=path, frame_count=count, frames_per_second=rate, channels=channels)
 
 
@@ -80,16 +80,25 @@ def image_files(folder: Path) -> list[Path]:
 
 def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
     """Returns an 8-bit image in RGB; UserError where it cannot be read or has more bits."""
-    encoded = np.fromfile(path, np.uint8)
-    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if encoded.size else None
-    if image is None:
-        raise UserError(f"{path}: not a readable image: replace or remove it")
+    image = decode_image(path.read_bytes(), path)
     if image.dtype != np.uint8:
         raise UserError(f"{path}: {image.dtype} pixels, the limit is 8 bits: convert it with a gain fixed for the clip")
+    return image
+
+
+def decode_image(encoded: bytes, path: Path) -> UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w 3"]:
+    """Returns the image in a file's content in RGB; UserError, naming `path`, for other than 8 or 16 bits."""
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    image = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags) if encoded else None
+    if image is None:
+        raise UserError(f"{path}: not a readable image: replace or remove it")
+    if image.dtype not in (np.uint8, np.uint16):
+        raise UserError(f"{path}: {image.dtype} pixels, frames have 8 or 16 bits: convert it to 16-bit PNG")
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def _is_grey(frame: UInt8[np.ndarray, "h w 3"]) -> bool:
+def is_grey(frame: UInt8[np.ndarray, "h w 3"]) -> bool:
+    """Whether the three colours of every pixel are equal, up to a codec's noise."""
     red, green, blue = cv2.split(frame)
     return max(int(cv2.absdiff(red, green).max()), int(cv2.absdiff(green, blue).max())) <= CHROMA_NOISE
 

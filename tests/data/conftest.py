@@ -1,6 +1,9 @@
+import struct
+import zlib
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -20,6 +23,38 @@ def write_video():
             for frame in frames:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format=pixels)))
             container.mux(stream.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_image():
+    """Returns a function that writes an image of one level, or of the given pixels, and the folders above it."""
+
+    def write(path: Path, pixels: int | np.ndarray, size: tuple[int, int] = (8, 12)) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        array = np.full(size, pixels, np.uint8) if isinstance(pixels, int) else pixels
+        assert cv2.imwrite(str(path), array)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def write_palette_png():
+    """Returns a function that writes class indices as a PNG with a palette in which class 0 is not black."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    def write(path: Path, indices: np.ndarray) -> Path:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (height, width), palette = indices.shape, bytes(range(120, 120 + 3)) * 256
+        rows = b"".join(b"\0" + row.tobytes() for row in indices)
+        header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+        chunks = [(b"IHDR", header), (b"PLTE", palette), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+        path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks))
         return path
 
     return write

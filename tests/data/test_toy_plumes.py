@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from jvlgs_jax.data.simgas import DEFAULT_THRESHOLD, load_simgas
+from jvlgs_jax.data.layouts import load_scenes
+from jvlgs_jax.data.layouts.simgas import DEFAULT_THRESHOLD
 from jvlgs_jax.data.toy_plumes import ToyClip, main, render
 
 SMALL = ToyClip(frame_count=24, size=(96, 128), leaks=((6, 16),))
@@ -68,7 +69,7 @@ def test_one_seed_gives_the_same_files(tmp_path):
 
 def test_the_written_clips_are_simgas_scenes(tmp_path):
     main([str(tmp_path / "clips"), "--clips", "3"])
-    scenes = list(load_simgas(tmp_path / "clips"))
+    scenes = load_scenes(tmp_path / "clips")
     assert [scene.name for scene in scenes] == ["plume1", "plume2", "plume3"]
     assert len({scene.group for scene in scenes}) == 3
     for scene, has_leak in zip(scenes, (True, True, False), strict=True):
@@ -81,7 +82,7 @@ def test_the_written_clips_are_simgas_scenes(tmp_path):
 
 def test_video_coding_keeps_the_truth(tmp_path):
     main([str(tmp_path), "--clips", "1", "--seed", "8"])
-    (scene,) = load_simgas(tmp_path)
+    (scene,) = load_scenes(tmp_path)
     drawn = render(ToyClip(), seed=9).opacity > DEFAULT_THRESHOLD
     kept = scene.truth.astype(bool)
     assert (drawn & kept).sum() / (drawn | kept).sum() > 0.97

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from jvlgs_jax.data.simgas import load_simgas
-from jvlgs_jax.errors import UserError
+from jvlgs_jax.data.layouts.simgas import find_simgas
 
 SIZE = (48, 64)
 
@@ -11,6 +10,11 @@ def soft_truth(n, first, level):
     truth = np.zeros((n, *SIZE), np.uint8)
     truth[first:, 10:30, 20:50] = level
     return truth
+
+
+def load(folder, **options):
+    first = find_simgas(folder, **options)[0]
+    return first.load()
 
 
 @pytest.fixture
@@ -22,7 +26,7 @@ def dataset(tmp_path, write_video):
 
 
 def test_scenes_in_natural_order_with_their_background_groups(dataset):
-    scenes = list(load_simgas(dataset))
+    scenes = find_simgas(dataset)
     assert [(s.name, s.group) for s in scenes] == [
         ("2", "group_1"),
         ("2_human", "group_1"),
@@ -32,7 +36,7 @@ def test_scenes_in_natural_order_with_their_background_groups(dataset):
 
 
 def test_a_scene_has_frames_truth_and_rate(dataset):
-    scene = next(load_simgas(dataset))
+    scene = load(dataset)
     assert scene.frames.shape == (6, *SIZE, 1)
     assert scene.frames_per_second == 15.0
     assert scene.has_leak.tolist() == [False, False, True, True, True, True]
@@ -42,27 +46,17 @@ def test_a_scene_has_frames_truth_and_rate(dataset):
 
 @pytest.mark.parametrize(("threshold", "leaks"), [(20, True), (127, False)])
 def test_gas_is_truth_brighter_than_the_threshold(dataset, threshold, leaks):
-    assert next(load_simgas(dataset, threshold=threshold)).has_leak.any() == leaks
+    assert load(dataset, threshold=threshold).has_leak.any() == leaks
 
 
-def test_empty_folder(tmp_path):
-    with pytest.raises(UserError, match=r"no simgasvid<ID>\.mp4 in this folder"):
-        list(load_simgas(tmp_path))
-
-
-def test_missing_truth_is_found_before_any_video_is_read(dataset):
-    (dataset / "smoke_only10.mp4").unlink()
-    with pytest.raises(UserError, match=r"simgasvid10\.mp4: its truth smoke_only10\.mp4 is missing"):
-        next(load_simgas(dataset))
-
-
-def test_truth_of_another_length(dataset, write_video):
-    write_video(dataset / "smoke_only2.mp4", soft_truth(5, 2, 100))
-    with pytest.raises(UserError, match=r"smoke_only2\.mp4: 5 frames, its video has 6"):
-        next(load_simgas(dataset))
-
-
-def test_truth_of_another_size(dataset, write_video):
-    write_video(dataset / "smoke_only2.mp4", np.zeros((6, 24, 64), np.uint8))
-    with pytest.raises(UserError, match=r"smoke_only2\.mp4: 64x24 pixels, its video has 64x48"):
-        next(load_simgas(dataset))
+def test_the_folder_layout_keeps_the_background_groups(tmp_path, write_image):
+    for name in ("2_human", "simgasvid15", "vid9"):
+        for kind in ("images", "masks"):
+            write_image(tmp_path / name / kind / "1.png", 60)
+    scenes = find_simgas(tmp_path)
+    assert {scene.name: scene.group for scene in scenes} == {
+        "2_human": "group_1",
+        "simgasvid15": "group_15",
+        "vid9": "9",
+    }
+    assert load(tmp_path).has_leak.all()

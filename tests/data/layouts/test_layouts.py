@@ -38,12 +38,12 @@ def test_the_threshold_can_be_chosen(folders):
 
 
 def test_a_named_layout_must_fit(folders):
-    with pytest.raises(UserError, match=r"no simgasvid<ID>\.mp4"):
-        load_scenes(folders, "simgas")
+    with pytest.raises(UserError, match="no image in img_dir/train"):
+        load_scenes(folders, "igs")
 
 
 def test_unknown_layout_names_the_nearest(tmp_path):
-    with pytest.raises(UserError, match=r"unknown layout 'simgass': .*auto, simgas, jvlgs; did you mean 'simgas'\?"):
+    with pytest.raises(UserError, match=r"unknown layout 'simgass': .*auto, simgas, igs, .*; did you mean 'simgas'\?"):
         load_scenes(tmp_path, "simgass")
 
 

@@ -1,0 +1,215 @@
+"""Where the truth of a scene is: image files in one of the encodings in use, or a video."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cached_property
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from jaxtyping import UInt8
+
+from jvlgs_jax.data.layouts.pictures import list_images
+from jvlgs_jax.data.layouts.scene_files import Mask
+from jvlgs_jax.data.planes import luma
+from jvlgs_jax.data.video import open_video, read_image
+from jvlgs_jax.errors import UserError
+
+HALF_GREY = 127  # gas is brighter, in masks stored as 0 and 255
+GAS, IGNORE = 1, 255  # in masks of class indices
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_PNG_COLOR, _PALETTE = 25, 3  # offset in the header, and its value
+
+
+class Encoding(Enum):
+    """How masks say which pixels are gas."""
+
+    INDEX = "class indices 0 and 1"  # and 255, ignore, which counts as no gas
+    BINARY = "0 and 255"
+    SOFT = "grey levels"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskFiles:
+    """The masks of a scene, or of a whole dataset of single images, as image files of one encoding.
+
+    What the files hold decides the encoding: class indices (also as a palette), 0 and 255, or soft grey levels. A
+    pixel to ignore (255 among class indices) counts as no gas, since truth is gas or not gas.
+
+    Attributes:
+        path: names the masks in messages, e.g. their folder.
+        images: the frames.
+        files: their masks; None: the frame is known to hold no gas.
+        unpaired: masks that belong to no frame.
+        threshold: gas is brighter, of soft masks; None: soft masks are refused.
+    """
+
+    path: Path
+    images: tuple[Path, ...]
+    files: tuple[Path | None, ...]
+    unpaired: tuple[Path, ...] = ()
+    threshold: int | None = HALF_GREY
+
+    def check(self) -> None:
+        """UserError for a frame without a mask and a mask without a frame."""
+        for image, file in zip(self.images, self.files, strict=True):
+            if file is not None and not file.is_file():
+                shown = file.relative_to(self.path.parent) if file.is_relative_to(self.path.parent) else file
+                raise UserError(f"{image}: its mask {shown} is missing: add it, or remove the image")
+        if self.unpaired:
+            raise UserError(
+                f"{self.unpaired[0]}: no image of this name: {len(self.images)} images, "
+                f"{len(self.images) + len(self.unpaired)} masks: add the image, or remove the mask"
+            )
+
+    def __iter__(self) -> Iterator[Mask | None]:
+        """Reads the masks; UserError at the first damaged one and at one of another encoding."""
+        return (None if file is None else Mask(self.read(file), file) for file in self.files)
+
+    def read(self, file: Path) -> UInt8[np.ndarray, "h w"]:
+        """Returns one mask, 1 where there is gas."""
+        levels, palette = _read_levels(file)
+        values = _values(levels)
+        if self.encoding is Encoding.INDEX:
+            if not palette and IGNORE in values and GAS not in values and not self._ignores:
+                raise self._mixed(file, Encoding.BINARY)
+            if values - {0, GAS, IGNORE}:
+                raise UserError(
+                    f"{file}: class {min(values - {0, GAS, IGNORE})}, the classes are 0 (no gas), 1 (gas) and 255 "
+                    "(ignore): merge the others"
+                )
+            return (levels == GAS).astype(np.uint8)
+        if palette or (self.encoding is Encoding.BINARY and GAS in values and values <= {0, GAS, IGNORE}):
+            raise self._mixed(file, Encoding.INDEX)
+        if self.threshold is None and values - {0, 255}:
+            raise UserError(
+                f"{file}: grey level {min(values - {0, 255})}, masks here hold 0 and 255, or classes 0 and 1: "
+                "export the mask without smoothing, as PNG"
+            )
+        return (levels > (HALF_GREY if self.threshold is None else self.threshold)).astype(np.uint8)
+
+    @cached_property
+    def encoding(self) -> Encoding:
+        """What most of the files hold; files that cannot be read do not count."""
+        votes = [vote for vote in self._votes if vote is not None]
+        if self.threshold is not None and Encoding.SOFT in votes:
+            return Encoding.SOFT
+        return Encoding.INDEX if votes.count(Encoding.INDEX) > votes.count(Encoding.BINARY) else Encoding.BINARY
+
+    def _mixed(self, file: Path, found: Encoding) -> UserError:
+        return UserError(
+            f"{file}: holds {found.value}, most masks beside it hold {self.encoding.value}: export all in one encoding"
+        )
+
+    @cached_property
+    def _votes(self) -> list[Encoding | None]:
+        return [_vote(file) for file in self.files if file is not None]
+
+    @cached_property
+    def _ignores(self) -> bool:
+        """Whether some mask holds gas and pixels to ignore, so that 0 and 255 may be a mask without gas."""
+        return any({GAS, IGNORE} <= _values_or_none(file) <= {0, GAS, IGNORE} for file in self.files if file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskOfImage:
+    """The mask of a scene of one image.
+
+    Attributes:
+        path: the mask.
+        image: the frame.
+        masks: the masks of the whole dataset, which share one encoding.
+    """
+
+    path: Path
+    image: Path
+    masks: MaskFiles
+
+    def check(self) -> None:
+        """UserError where the file is missing."""
+        if not self.path.is_file():
+            raise UserError(f"{self.image}: its mask {self.path} is missing: add it, or remove the image")
+
+    def __iter__(self) -> Iterator[Mask]:
+        """Reads the mask; UserError where it is damaged or of another encoding than most masks of the dataset."""
+        yield Mask(self.masks.read(self.path), self.path)
+
+
+@dataclass(frozen=True)
+class VideoTruth:
+    """The masks of a scene as a video; gas is brighter than `threshold`."""
+
+    path: Path
+    threshold: int
+    video: Path
+
+    def check(self) -> None:
+        """UserError where the file is missing."""
+        if not self.path.is_file():
+            raise UserError(
+                f"{self.video}: its truth {self.path.name} is missing: put it beside the video, or remove the video"
+            )
+
+    def __iter__(self) -> Iterator[Mask]:
+        """Decodes the video; UserError where it is damaged."""
+        for frame in open_video(self.path):
+            yield Mask((luma(frame) > self.threshold).astype(np.uint8), self.path)
+
+
+def masks_by_name(images: tuple[Path, ...], folder: Path, *, threshold: int | None = HALF_GREY) -> MaskFiles:
+    """Returns the masks in `folder`, named like their images or like them with the suffix .png."""
+    files = tuple(_named_like(image, folder) for image in images)
+    unpaired = tuple(path for path in list_images(folder) if path not in set(files))
+    return MaskFiles(path=folder, images=images, files=files, unpaired=unpaired, threshold=threshold)
+
+
+def _named_like(image: Path, folder: Path) -> Path:
+    same = folder / image.name
+    return same if same.exists() else folder / f"{image.stem}.png"
+
+
+def _read_levels(file: Path) -> tuple[UInt8[np.ndarray, "h w"], bool]:
+    """Returns the stored levels and whether they are indices into a palette."""
+    header = file.read_bytes()[: _PNG_COLOR + 1]
+    if header.startswith(_PNG) and header[-1] == _PALETTE:
+        return _read_palette_indices(file), True
+    return luma(read_image(file)), False
+
+
+def _read_palette_indices(file: Path) -> UInt8[np.ndarray, "h w"]:
+    # OpenCV resolves a palette into colours, and class 0 need not be black.
+    try:
+        with av.open(str(file)) as container:
+            indices, _ = next(container.decode(video=0)).to_ndarray()
+    except (av.FFmpegError, StopIteration) as error:
+        raise UserError(f"{file}: not a readable image: replace or remove it") from error
+    return indices
+
+
+def _values(levels: UInt8[np.ndarray, "h w"]) -> set[int]:
+    return set(np.flatnonzero(cv2.calcHist([levels], [0], None, [256], [0, 256])).tolist())
+
+
+def _values_or_none(file: Path) -> set[int]:
+    try:
+        return _values(_read_levels(file)[0])
+    except (UserError, OSError):
+        return set()
+
+
+def _vote(file: Path) -> Encoding | None:
+    try:
+        levels, palette = _read_levels(file)
+    except (UserError, OSError):
+        return None  # named when its scene is read
+    values = _values(levels)
+    if palette:
+        return Encoding.INDEX
+    if values == {0}:
+        return None
+    if values <= {0, GAS, IGNORE} and GAS in values:
+        return Encoding.INDEX
+    return Encoding.BINARY if values <= {0, 255} else Encoding.SOFT
