@@ -23,11 +23,11 @@ def get_config() -> ConfigDict:
     config.model.text = to_config_dict(TextEncoderConfig.tiny())
 
     config.data.layout = "simgas"
-    config.data.held_out = ("plume11", "plume12")
+    config.data.split = "hold_out:plume11,plume12"
     config.data.planes = "temporal"
     config.data.input_size = (128, 160)
-    config.data.clip_length = 8
-    config.data.stride = 2
+    config.data.clips.length = 8
+    config.data.clips.stride = 2
     config.data.batch_size = 2
 
     config.train.steps = 100

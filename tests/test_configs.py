@@ -39,7 +39,7 @@ def test_its_docstring_says_how_to_run_it(path: Path):
 
 def test_its_network_fits_its_data(experiment: Experiment):
     data, config = experiment.data, experiment.train
-    windows = data.clip_length - 2
+    windows = data.clips.length - 2
 
     def loss(
         planes: Float[Array, "b t h w 3"], mask: Float[Array, "b s h w 1"]
@@ -51,7 +51,7 @@ def test_its_network_fits_its_data(experiment: Experiment):
         logits = model(input_planes(data.planes).normalize(planes), text).logits
         return loss_function(config.loss)(logits, mask).total, logits
 
-    planes = jax.ShapeDtypeStruct((data.batch_size, data.clip_length, *data.input_size, 3), jnp.float32)
+    planes = jax.ShapeDtypeStruct((data.batch_size, data.clips.length, *data.input_size, 3), jnp.float32)
     mask = jax.ShapeDtypeStruct((data.batch_size, windows, *data.input_size, 1), jnp.float32)
     total, logits = jax.eval_shape(loss, planes, mask)
     assert (total.shape, logits.shape) == ((), mask.shape)

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jvlgs_jax import experiment
-from jvlgs_jax.data.augmentation import JitterScope
+from jvlgs_jax.data.augmentation.photometry import JitterScope
+from jvlgs_jax.data.sampling import Direction
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.experiment import Experiment, default_config, from_config_dict, load_experiment, to_config_dict
 from jvlgs_jax.models.pvt_v2 import PvtV2Config
@@ -101,7 +102,7 @@ def test_a_config_dict_refuses_typos_and_wrong_types_at_once():
 
 def test_json_brings_the_experiment_back():
     config = default_config()
-    config.data.held_out = ("group_3",)
+    config.data.split = "hold_out:group_3"
     config.data.augmentation.jitter_scope = "frame"
     config.train.optimizer.ema_decay = 0.99
     changed = from_config_dict(config)
@@ -130,7 +131,8 @@ def test_overrides_change_the_config_file(config_file: Path):
         "--config.train.optimizer.ema_decay=0.9",
         "--config.train.evaluate_every=5",
         "--config.train.init_from=weights/b0",
-        "--config.data.held_out=('3', '4')",
+        "--config.data.split=hold_out:3,4",
+        "--config.data.clips.direction=past_only",
         "--config.data.input_size=(96, 128)",
         "--config.data.augmentation.jitter_scope=frame",
         "--config.rule.low=0.2",
@@ -139,7 +141,8 @@ def test_overrides_change_the_config_file(config_file: Path):
     assert load_experiment(config_file).train.steps == 20
     assert (changed.train.steps, changed.train.evaluate_every, changed.train.init_from) == (10, 5, "weights/b0")
     assert changed.train.optimizer.ema_decay == 0.9
-    assert (changed.data.held_out, changed.data.input_size) == (("3", "4"), (96, 128))
+    assert (changed.data.split, changed.data.input_size) == ("hold_out:3,4", (96, 128))
+    assert changed.data.clips.direction is Direction.PAST_ONLY
     assert changed.data.augmentation.jitter_scope is JitterScope.FRAME
     assert changed.rule.low == 0.2
 

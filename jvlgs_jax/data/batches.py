@@ -1,31 +1,23 @@
 """Training batches: shuffled, augmented and resized clips, reproducible and resumable."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import grain
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int
 
-from jvlgs_jax.data.augmentation import AugmentationConfig, augmentations
-from jvlgs_jax.data.clips import (
-    WINDOW_LENGTH,
-    Clip,
-    ClipSample,
-    MemoryReader,
-    clip_frames,
-    index_clips,
-    no_truth,
-    split_by_leak,
-)
+from jvlgs_jax.data.augmentation.config import AugmentationConfig, augmentations
+from jvlgs_jax.data.augmentation.transform import ClipTransform
+from jvlgs_jax.data.batch_iterator import BatchIterator, Shard
+from jvlgs_jax.data.clips import ClipReader, ClipSample, no_truth
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.resize import resize
-from jvlgs_jax.data.scene import Scene, SceneInfo
+from jvlgs_jax.data.sampling import ClipConfig, Direction, has_leak, index_clips
+from jvlgs_jax.data.splits import parse_split
+from jvlgs_jax.data.subsets import parse_subset
 from jvlgs_jax.errors import UserError
-
-READER_THREADS = 4
-READ_AHEAD_BATCHES = 4
 
 
 class Batch(NamedTuple):
@@ -42,88 +34,177 @@ class Batch(NamedTuple):
 class DataConfig:
     """Where training data comes from and how it is fed; the defaults are the published ones.
 
-    `root`, `layout` and `threshold` are for `load_scenes`, `held_out` for `hold_out`, the rest for `training_batches`.
+    `root`, `layout` and `threshold` are for `load_scenes`, `split` for `divide`, the rest for `training_batches`.
+    UserError for a value out of range.
 
     Attributes:
         root: the dataset's folder.
         layout: of the folder, see `layouts.load_scenes`.
         threshold: grey level of the stored truth above which a pixel is gas; None is the layout's own.
-        held_out: scenes or groups kept from training, see `splits.hold_out`.
+        split: which scenes are kept from training, e.g. "grouped/0" or "hold_out:group_3", see `splits`.
+        subset: how much of the others is trained on, e.g. "10%" or "kshot:5", see `subsets`.
+        subset_seed: of the choice of `subset`.
         planes: the network's input, see `planes.input_planes`.
         input_size: (height, width) of the network.
-        clip_length: frames a clip.
-        stride: frames between the starts of successive clips of a scene.
-        batch_size: clips a batch.
+        clips: which frames make a clip.
+        batch_size: clips a batch, over all processes of a training.
         leak_free_share: share of the clips drawn from those without any gas; None draws all clips alike.
         augmentation: random changes to each clip.
+        workers: processes that make batches, beside each process of a training; 0 makes them in its own threads.
     """
 
     root: str = "data"
     layout: str = "auto"
     threshold: int | None = None
-    held_out: tuple[str, ...] = ()
+    split: str = "all"
+    subset: str = "all"
+    subset_seed: int = 0
     planes: str = "rgb"
     input_size: tuple[int, int] = (352, 352)
-    clip_length: int = 3
-    stride: int = 1
+    clips: ClipConfig = field(default_factory=ClipConfig)
     batch_size: int = 6
     leak_free_share: float | None = None
     augmentation: AugmentationConfig = field(default_factory=AugmentationConfig)
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        input_planes(self.planes)
+        parse_split(self.split)
+        parse_subset(self.subset)
+        for name, least in (("batch_size", 1), ("workers", 0), ("subset_seed", 0)):
+            if getattr(self, name) < least:
+                raise UserError(f"{name} is {getattr(self, name)}, the least is {least}: use a larger one")
+        if self.leak_free_share is not None and not 0 < self.leak_free_share < 1:
+            raise UserError(
+                f"leak_free_share is {self.leak_free_share}, it must lie between 0 and 1: "
+                "use None to draw all clips alike"
+            )
 
 
-def training_batches(scenes: Sequence[Scene], config: DataConfig, *, seed: int) -> grain.DatasetIterator[Batch]:
-    """Returns an endless iterator over shuffled batches of clips of `scenes`.
+@dataclass(frozen=True, kw_only=True)
+class ClipSource:
+    """Scenes to draw clips from: real ones, simulated ones, ones without any leak.
 
-    The same scenes, config and seed always give the same batches. The iterator's `get_state` and `set_state` resume
-    it exactly, and Orbax saves it as a checkpointable. Clips are drawn without replacement until all were drawn.
-
-    UserError for no scenes, scenes without truth, and a config value out of range.
+    Attributes:
+        reader: of the scenes, made for the planes of the `DataConfig`.
+        scenes: the numbers of those to draw from; None: all.
+        weight: how often a clip is drawn from here, compared with the other sources.
     """
-    if config.clip_length < WINDOW_LENGTH:
-        raise UserError(f"clip_length is {config.clip_length}, the least is {WINDOW_LENGTH}: use a longer clip")
-    reader = MemoryReader(scenes, input_planes(config.planes))
 
-    def read(clip: Clip) -> ClipSample:
-        frames = clip_frames(clip.start, config.clip_length, reader.scenes[clip.scene].length)
-        return reader.read(clip.scene, frames, frames[: 1 - WINDOW_LENGTH])
+    reader: ClipReader
+    scenes: Sequence[int] | None = None
+    weight: float = 1.0
 
-    clips = _shuffled_clips(reader.scenes, config, seed).map(read)
-    for transform in augmentations(config.augmentation, input_planes(config.planes)):
-        clips = clips.random_map(transform)
-    clips = clips.map(lambda sample: _resize(sample, config.input_size))
-    batches = clips.batch(config.batch_size, drop_remainder=True, batch_fn=_stack)
-    options = grain.ReadOptions(num_threads=READER_THREADS, prefetch_buffer_size=READ_AHEAD_BATCHES)
-    return iter(batches.to_iter_dataset(options))
+    def __post_init__(self) -> None:
+        if not self.weight > 0:
+            raise UserError(f"a source's weight is {self.weight}, it must be positive: leave the source out instead")
 
 
-def _shuffled_clips(scenes: Sequence[SceneInfo], config: DataConfig, seed: int) -> grain.MapDataset[Clip]:
-    if not scenes:
+def training_batches(
+    sources: Sequence[ClipSource],
+    config: DataConfig,
+    *,
+    seed: int,
+    shard: Shard | None = None,
+    place: Callable[[Batch], Batch] | None = None,
+) -> BatchIterator[Batch]:
+    """Returns an endless iterator over shuffled batches of clips of `sources`.
+
+    The same sources, config and seed always give the same batches, whatever the number of processes and workers, each
+    process its rows of them. Orbax saves the iterator as a checkpointable and resumes it exactly, with another number
+    of processes too. Clips of a source are drawn without replacement until all were drawn.
+
+    Args:
+        sources: what to draw from; the readers must be picklable if the config asks for workers.
+        config: how clips are made.
+        seed: of their order and augmentation.
+        shard: this process's part of every batch; None: all of it.
+        place: puts a batch on the devices ahead of its use, see `BatchIterator`.
+
+    UserError for no scenes, scenes without truth, and a batch that the processes cannot share equally.
+    """
+    shard = shard or Shard()
+    clips = _shuffled_clips(sources, config, seed)
+    maker = _ClipMaker(
+        readers=tuple(source.reader for source in sources),
+        clips=config.clips,
+        transforms=augmentations(config.augmentation, input_planes(config.planes), step=config.clips.step),
+        size=config.input_size,
+    )
+    # Parts of batches are made before they are shared out: clip and augmentation depend on the place in the whole.
+    made = clips.random_map(maker, seed=seed)
+    parts = made.batch(shard.rows(config.batch_size), drop_remainder=True, batch_fn=_stack)
+    return BatchIterator(parts, shard, workers=config.workers, place=place)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ClipMaker:
+    """From (source, scene, first frame) to what the network is trained on."""
+
+    readers: tuple[ClipReader, ...]
+    clips: ClipConfig
+    transforms: tuple[ClipTransform, ...]
+    size: tuple[int, int]
+
+    def __call__(self, clip: Int[np.ndarray, "3"], rng: np.random.Generator) -> ClipSample:
+        source, scene, first = clip.tolist()
+        reader, direction = self.readers[source], self.clips.direction
+        if rng.random() < self.clips.reversal_probability:
+            direction = direction.opposite
+        # Transforms see the frames in the order of time; a clip that goes back is turned at the end.
+        in_time = slice(None, None, 1 if direction == Direction.LOOK_AHEAD else -1)
+        frames, supervised = self.clips.frames(first, reader.scenes[scene].length, direction)
+        sample = reader.read(scene, frames[in_time], supervised[in_time])
+        for transform in self.transforms:
+            sample = transform(sample, rng)
+        return ClipSample(*(resize_all(images, self.size)[in_time] for images in sample))
+
+
+def resize_all(images: Float32[np.ndarray, "t h w c"], size: tuple[int, int]) -> Float32[np.ndarray, "t h2 w2 c"]:
+    """Returns all `images` in `size` (height, width), see `resize`."""
+    resized = np.empty((len(images), *size, images.shape[-1]), np.float32)
+    for result, image in zip(resized, images, strict=True):
+        result[...] = resize(image, size)
+    return resized
+
+
+def _shuffled_clips(
+    sources: Sequence[ClipSource], config: DataConfig, seed: int
+) -> grain.MapDataset[Int[np.ndarray, "3"]]:
+    """Returns the endless, mixed sequence of (source, scene, first frame)."""
+    leaking, leak_free = [], []  # (clips, weight) of each source
+    for number, source in enumerate(sources):
+        scenes = source.reader.scenes
+        numbers = range(len(scenes)) if source.scenes is None else source.scenes
+        for scene in (scenes[i] for i in numbers):
+            if scene.leak is None:
+                raise no_truth(scene)
+        clips = index_clips(scenes, numbers, config.clips, parse_subset(config.subset), config.subset_seed)
+        if not len(clips):
+            raise UserError("no scene to train on: hold out fewer scenes or add some")
+        leaks = has_leak(scenes, clips, config.clips)
+        if config.leak_free_share is None:
+            leaks[:] = True  # all of one kind
+        clips = np.insert(clips, 0, number, axis=1)
+        leaking.append((clips[leaks], source.weight))
+        leak_free.append((clips[~leaks], source.weight))
+    if not sources:
         raise UserError("no scene to train on: hold out fewer scenes or add some")
-    for name in ("stride", "batch_size"):
-        if getattr(config, name) < 1:
-            raise UserError(f"{name} is {getattr(config, name)}, the least is 1: use a larger one")
-    for scene in scenes:
-        if scene.leak is None:
-            raise no_truth(scene)
-    clips = index_clips(scenes, stride=config.stride)
+    if config.leak_free_share is None:
+        return _mix(leaking, seed)
     share = config.leak_free_share
-    if share is None:
-        return _shuffle(clips, seed)
-    if not 0 < share < 1:
-        raise UserError(f"leak_free_share is {share}, it must lie between 0 and 1: use None to draw all clips alike")
-    kinds = split_by_leak(scenes, clips, config.clip_length)
-    for name, kind in zip(("with gas", "without gas"), kinds, strict=True):
-        if not kind:
+    for name, kind in (("with gas", leaking), ("without gas", leak_free)):
+        if not any(len(clips) for clips, _ in kind):
             raise UserError(f"leak_free_share is {share}, but no clip is {name}: use None to draw all clips alike")
-    return grain.MapDataset.mix([_shuffle(kind, seed) for kind in kinds], weights=[1 - share, share]).seed(seed)
+    return grain.MapDataset.mix([_mix(leaking, seed), _mix(leak_free, seed)], weights=[1 - share, share])
 
 
-def _shuffle(clips: Sequence[Clip], seed: int) -> grain.MapDataset[Clip]:
-    return grain.MapDataset.source(clips).seed(seed).shuffle().repeat()
-
-
-def _resize(sample: ClipSample, size: tuple[int, int]) -> ClipSample:
-    return ClipSample(*(np.stack([resize(image, size) for image in images]) for images in sample))
+def _mix(weighted: Sequence[tuple[Int[np.ndarray, "_ 3"], float]], seed: int) -> grain.MapDataset[Int[np.ndarray, "3"]]:
+    """Mixes the shuffled, repeated clips by weight; sources without any are left out."""
+    kept = [(clips, weight) for clips, weight in weighted if len(clips)]
+    sources = [grain.MapDataset.source(clips) for clips, _ in kept]  # pyrefly: ignore[bad-argument-type]  # rows
+    shuffled = [source.seed(seed).shuffle().repeat() for source in sources]
+    return shuffled[0] if len(kept) == 1 else grain.MapDataset.mix(shuffled, weights=[weight for _, weight in kept])
 
 
 def _stack(samples: Sequence[ClipSample]) -> Batch:

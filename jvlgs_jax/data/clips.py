@@ -1,7 +1,6 @@
-"""Clips: runs of T frames of a scene, of which the first T - 2 are supervised.
+"""Clips as the network is trained on them, and where they are read from: the `ClipReader` protocol.
 
-Window i of a clip is its frames i, i + 1, i + 2 and is supervised with the truth of frame i, as published. A clip that
-reaches past the end of its scene repeats the last frame, so that every frame can be the first of a clip.
+`sampling` says which frames make a clip; a reader gives their planes and masks.
 """
 
 from collections.abc import Sequence
@@ -22,13 +21,6 @@ class ClipSample(NamedTuple):
 
     planes: Float32[np.ndarray, "t h w 3"]
     mask: Float32[np.ndarray, "s h w 1"]
-
-
-class Clip(NamedTuple):
-    """Where a clip starts: the number of its scene and of its first frame."""
-
-    scene: int
-    start: int
 
 
 @runtime_checkable
@@ -77,29 +69,3 @@ class MemoryReader:
 def no_truth(scene: SceneInfo) -> UserError:
     """Returns the error to raise where masks are needed of a scene that has none."""
     return UserError(f"scene {scene.name} has no truth: training needs masks, leave it out or add them")
-
-
-def index_clips(scenes: Sequence[SceneInfo], *, stride: int) -> list[Clip]:
-    """Returns the clips that start at every `stride`-th frame of every scene."""
-    return [Clip(number, start) for number, scene in enumerate(scenes) for start in range(0, scene.length, stride)]
-
-
-def clip_frames(start: int, clip_length: int, scene_length: int) -> Int[np.ndarray, " t"]:
-    """Returns the frame numbers of a clip, clamped at the last frame of its scene."""
-    return np.minimum(start + np.arange(clip_length), scene_length - 1)
-
-
-def split_by_leak(
-    scenes: Sequence[SceneInfo], clips: Sequence[Clip], clip_length: int
-) -> tuple[list[Clip], list[Clip]]:
-    """Returns the clips with gas in a supervised frame, and those without any; UserError without truth."""
-    windows = clip_length - WINDOW_LENGTH + 1
-    leaking: list[Clip] = []
-    leak_free: list[Clip] = []
-    for clip in clips:
-        scene = scenes[clip.scene]
-        if scene.leak is None:
-            raise no_truth(scene)
-        frames = clip_frames(clip.start, windows, scene.length)
-        (leaking if scene.leak[frames].any() else leak_free).append(clip)
-    return leaking, leak_free

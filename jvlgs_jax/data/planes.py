@@ -73,6 +73,10 @@ class InputPlanes(Protocol):
         """How a wave exp(-i phase t) over the frames t shows in each plane, as a factor, `age` frames into a video."""
         ...
 
+    def noise_response(self, age: int) -> Float32[np.ndarray, " m"]:
+        """How noise that is new in every frame shows in each mean of the memory, as a factor, `age` frames in."""
+        ...
+
 
 class RgbPlanes:
     """The three colours with ImageNet's mean and deviation, as published; a grey frame is repeated three times."""
@@ -93,6 +97,10 @@ class RgbPlanes:
     def drift_response(self, phase: Float[np.ndarray, "*b"], age: int) -> Complex[np.ndarray, "*b 3"]:
         """1: each plane is the frame."""
         return np.ones((*phase.shape, 3), np.complex128)
+
+    def noise_response(self, age: int) -> Float32[np.ndarray, " m"]:
+        """Empty: no plane is a mean."""
+        return np.empty(0, np.float32)
 
 
 class GreyPlanes(RgbPlanes):
@@ -134,6 +142,12 @@ class TemporalPlanes:
         background = np.exp(0.5j * (age + 1) * phase) * np.sinc(age * turns) / np.sinc(turns)  # geometric series
         short_term = SHORT_TERM_RATE * before / (1 - (1 - SHORT_TERM_RATE) * before)
         return np.stack([np.ones_like(before), background, short_term], axis=-1)
+
+    def noise_response(self, age: int) -> Float32[np.ndarray, " m"]:
+        """The root of the summed squares of each mean's weights."""
+        kept = (1 - BACKGROUND_RATE) ** (2 * max(age - BACKGROUND_WARM_UP, 0))  # geometric series of squared weights
+        background = kept / min(age, BACKGROUND_WARM_UP) + (1 - kept) * BACKGROUND_RATE / (2 - BACKGROUND_RATE)
+        return np.sqrt([background, SHORT_TERM_RATE / (2 - SHORT_TERM_RATE)]).astype(np.float32)
 
 
 class _RgbStream:

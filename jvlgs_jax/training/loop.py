@@ -13,7 +13,7 @@ import optax
 from flax import nnx
 from tqdm import tqdm
 
-from jvlgs_jax.data.batches import DataConfig, training_batches
+from jvlgs_jax.data.batches import ClipSource, DataConfig, training_batches
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import tokenize
 from jvlgs_jax.data.scene import Scene
@@ -88,7 +88,7 @@ class HeldOut:
 def train(
     model: Jvlgs,
     prompts: tuple[str, ...],
-    scenes: Sequence[Scene],
+    sources: Sequence[ClipSource],
     held_out: HeldOut,
     *,
     data: DataConfig,
@@ -96,7 +96,7 @@ def train(
     seed: int,
     workdir: Path,
 ) -> dict[str, Scores]:
-    """Trains `model` on `scenes`, or goes on where an earlier call with this workdir stopped, and evaluates it.
+    """Trains `model` on `sources`, or goes on where an earlier call with this workdir stopped, and evaluates it.
 
     The workdir receives `checkpoints/`, `metrics.jsonl`, `tensorboard/` and at the end the model folder `model/` and
     `scores.json`. A training that was killed and started again ends with exactly the same weights.
@@ -106,9 +106,9 @@ def train(
     Args:
         model: the network to train; its arrays are copied.
         prompts: what it looks for.
-        scenes: labelled scenes to train on.
+        sources: labelled scenes to train on, read as the planes of `data`.
         held_out: labelled scenes to evaluate on.
-        data: how clips are made; its root, layout and held_out are not used here.
+        data: how clips are made; its root, layout and split are not used here.
         config: the training itself.
         seed: of the order of the clips and their augmentation.
         workdir: the training's folder, made if it is missing.
@@ -122,7 +122,7 @@ def train(
     bundle = ModelBundle(model, prompts, data.planes, data.input_size)
     optimizer = make_optimizer(config.optimizer, config.steps)
     with (
-        closing(training_batches(scenes, data, seed=seed)) as batches,
+        closing(training_batches(sources, data, seed=seed)) as batches,
         DeferredInterruption() as interruption,
         Checkpoints(workdir, bundle, keep=config.keep) as checkpoints,
     ):

@@ -16,7 +16,7 @@ from jvlgs_jax.models.jvlgs import JvlgsConfig
 
 def get_config():
     config = to_config_dict(Experiment(model=JvlgsConfig.tiny()))
-    config.data.held_out = ("b",)
+    config.data.split = "hold_out:b"
     return config
 """
 
@@ -42,8 +42,9 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     """What the loop is called with, in place of training."""
     calls = []
 
-    def train(model, prompts, scenes, held_out, **settings):
-        names = {"scenes": [s.name for s in scenes], "held_out": [s.name for s in held_out.scenes]}
+    def train(model, prompts, sources, held_out, **settings):
+        scenes = [scene.name for source in sources for scene in source.reader.scenes]
+        names = {"scenes": scenes, "held_out": [scene.name for scene in held_out.scenes]}
         calls.append({**settings, **names})
         return {}
 
@@ -81,7 +82,7 @@ def test_the_data_folder_may_come_from_the_environment_or_the_config(
         ("--config.train.stesp=7", "did you mean 'train.steps'?"),
         ("--workdri=x", "unknown argument '--workdri=x'"),
         ("--data-dir=/nowhere/at/all", "/nowhere/at/all: no such folder"),
-        ("--config.data.held_out=('c',)", "unknown scenes to hold out: 'c'"),
+        ("--config.data.split=hold_out:c", "unknown scenes to hold out: 'c'"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

@@ -15,14 +15,14 @@ from jvlgs_jax.training import checkpoints
 from jvlgs_jax.training.checkpoints import FOLDER, Checkpoints, load_bundle, restore_from
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state, evaluation_model
-from training.toy import DATA, FROZEN, toy_bundle, toy_network, toy_scene
+from training.toy import DATA, FROZEN, toy_bundle, toy_network, toy_scene, toy_source
 
 OPTIMIZER = make_optimizer(OptimizerConfig(), 10)
 
 
 @pytest.fixture
 def batches() -> Iterator[grain.DatasetIterator]:
-    iterator = training_batches([toy_scene("a", 0)], DATA, seed=0)
+    iterator = training_batches([toy_source(toy_scene("a", 0))], DATA, seed=0)
     yield iterator
     iterator.close()
 
@@ -43,7 +43,7 @@ def test_restores_the_latest_state_and_the_next_batch(tmp_path: Path, batches: g
         next(batches)
         own.save(2, toy_state(2), batches)
     following = next(batches)
-    fresh = training_batches([toy_scene("a", 0)], DATA, seed=0)
+    fresh = training_batches([toy_source(toy_scene("a", 0))], DATA, seed=0)
     with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
         assert own.latest == 2
         restored = own.restore(toy_state(0), fresh)

@@ -16,9 +16,11 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from jvlgs_jax.data.batches import Batch, DataConfig
+from jvlgs_jax.data.batches import Batch, ClipSource, DataConfig
+from jvlgs_jax.data.clips import MemoryReader
 from jvlgs_jax.data.planes import ScenePlanes, input_planes
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, PromptTokens, tokenize
+from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.evaluation.report import Scores
 from jvlgs_jax.inference.postprocess import ConfidenceGate
@@ -30,7 +32,7 @@ from jvlgs_jax.training.loop import TrainConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig
 
 SIZE = (32, 32)
-DATA = DataConfig(planes="temporal", input_size=SIZE, clip_length=4, batch_size=2)
+DATA = DataConfig(planes="temporal", input_size=SIZE, clips=ClipConfig(length=4), batch_size=2)
 FROZEN = ("text_encoder/.*",)
 
 
@@ -72,6 +74,10 @@ def toy_scene(name: str, seed: int, frames: int = 12) -> Scene:
     return Scene(name=name, group=name, frames=images, truth=truth, frames_per_second=15.0)
 
 
+def toy_source(*scenes: Scene) -> ClipSource:
+    return ClipSource(reader=MemoryReader(scenes, input_planes(DATA.planes)))
+
+
 def toy_batch(seed: int = 0) -> Batch:
     rng = np.random.default_rng(seed)
     planes = rng.uniform(0, 255, (2, 4, *SIZE, 3)).astype(np.float32)
@@ -104,7 +110,7 @@ def toy_train(workdir: Path, config: TrainConfig) -> dict[str, Scores]:
         return loop.train(
             toy_network(),
             DEFAULT_PROMPTS,
-            [toy_scene("a", 0), toy_scene("b", 1)],
+            [toy_source(toy_scene("a", 0), toy_scene("b", 1))],
             loop.HeldOut(scenes=[toy_scene("c", 2)], rule=ConfidenceGate()),
             data=DATA,
             config=config,

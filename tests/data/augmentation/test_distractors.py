@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jvlgs_jax.data.augmentation.distractors import DriftingClouds, ExposureDrift
 from jvlgs_jax.data.clips import ClipSample
-from jvlgs_jax.data.distractors import DriftingClouds, ExposureDrift
 from jvlgs_jax.data.planes import input_planes
 
 

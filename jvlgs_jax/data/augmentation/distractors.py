@@ -11,14 +11,12 @@ import cv2
 import numpy as np
 from jaxtyping import Float32
 
+from jvlgs_jax.data.augmentation.transform import Range, draw_age
 from jvlgs_jax.data.clips import ClipSample
 from jvlgs_jax.data.planes import InputPlanes
 
-Range = tuple[float, float]
-
 _COARSE = 2  # clouds are smooth: they are made at half size
 _STEEPNESS = (1.2, 2.2)  # of the fall of amplitude with spatial frequency, from ragged to soft
-_FRAMES_SEEN = (20, 800)  # how old the background mean is
 _SWING = (20, 2000)  # frames a period
 
 
@@ -30,13 +28,15 @@ class DriftingClouds:
         planes: of the clips.
         probability: of a clip to have clouds.
         contrast: range of the texture's standard deviation, in grey levels; drawn evenly in its logarithm.
-        speed: largest drift, in pixels a frame.
+        speed: largest drift, in pixels a frame of the video.
+        step: frames of the video from one frame of a clip to the next.
     """
 
     planes: InputPlanes
     probability: float
     contrast: Range
     speed: float
+    step: int = 1
 
     def __call__(self, sample: ClipSample, rng: np.random.Generator) -> ClipSample:
         """Draws texture, drift and place anew for the clip."""
@@ -59,8 +59,8 @@ class DriftingClouds:
         spectrum *= np.exp(rng.uniform(*np.log(self.contrast))) / texture.std()
         direction, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0, self.speed / _COARSE)
         phase = 2 * np.pi * speed * (np.sin(direction) * frequency[0] + np.cos(direction) * frequency[1])
-        response = self.planes.drift_response(phase, _age(rng))
-        moved = [spectrum * np.exp(-1j * phase * frame) for frame in range(frames)]
+        response = self.planes.drift_response(phase, draw_age(rng))
+        moved = [spectrum * np.exp(-1j * phase * self.step * frame) for frame in range(frames)]
         shown = np.stack(moved)[..., None] * response
         return np.fft.irfft2(shown, (height, width), axes=(1, 2)).astype(np.float32)
 
@@ -72,10 +72,12 @@ class ExposureDrift:
     Attributes:
         planes: of the clips.
         amplitude: largest swing about the mean, in grey levels.
+        step: frames of the video from one frame of a clip to the next.
     """
 
     planes: InputPlanes
     amplitude: float
+    step: int = 1
 
     def __call__(self, sample: ClipSample, rng: np.random.Generator) -> ClipSample:
         """Draws amplitude, period and phase anew for the clip."""
@@ -83,13 +85,9 @@ class ExposureDrift:
             return sample
         phase = np.array(2 * np.pi / np.exp(rng.uniform(*np.log(_SWING))))
         start = rng.uniform(0, self.amplitude) * np.exp(1j * rng.uniform(0, 2 * np.pi))
-        swing = start * np.exp(-1j * phase * np.arange(len(sample.planes)))
-        levels = (swing[:, None] * self.planes.drift_response(phase, _age(rng))).real.astype(np.float32)
+        swing = start * np.exp(-1j * phase * self.step * np.arange(len(sample.planes)))
+        levels = (swing[:, None] * self.planes.drift_response(phase, draw_age(rng))).real.astype(np.float32)
         return sample._replace(planes=np.clip(sample.planes + levels[:, None, None], 0, 255))
-
-
-def _age(rng: np.random.Generator) -> int:
-    return int(np.exp(rng.uniform(*np.log(_FRAMES_SEEN))))
 
 
 def _soft_half_plane(height: int, width: int, rng: np.random.Generator) -> Float32[np.ndarray, "h w"]:
