@@ -1,0 +1,110 @@
+"""Everything that is random about a clip, drawn at once; rendering it is deterministic."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from jvlgs_jax.simulation.atmosphere import AtmosphereParameters, draw_atmosphere
+from jvlgs_jax.simulation.camera import CameraParameters, draw_camera
+from jvlgs_jax.simulation.config import SimulationConfig
+from jvlgs_jax.simulation.draws import Draws
+from jvlgs_jax.simulation.movers import MoverParameters, draw_movers
+from jvlgs_jax.simulation.on_screen_text import TextParameters, draw_text
+from jvlgs_jax.simulation.plume import SOURCE_KINDS, PlumeParameters, draw_flow
+from jvlgs_jax.simulation.scenery import SceneryParameters, draw_scenery
+
+GAS, STEAM = 0, 1  # rows of `SceneParameters.plumes`
+NEVER = 1e9  # frames
+LEAD_IN = 80  # frames before the clip in which gas flows unseen; an older leak starts with them
+
+
+class SceneParameters(NamedTuple):
+    """One clip in numbers."""
+
+    age: Int[Array, ""]  # frames of video before the clip
+    plumes: PlumeParameters  # gas, then steam
+    scenery: SceneryParameters
+    atmosphere: AtmosphereParameters
+    movers: MoverParameters
+    camera: CameraParameters
+    text: TextParameters
+    noise_key: Key[Array, ""]
+
+
+def draw_parameters(config: SimulationConfig, index: Int[Array, ""]) -> SceneParameters:
+    """Draws clip number `index` of a family."""
+    draw = Draws(jax.random.fold_in(jax.random.key(config.seed), index))
+    blur = draw.uniform(config.camera.blur)
+    scenery = draw_scenery(draw, config.scenery, config.size, blur)
+    fresh = draw.chance(config.fresh)
+    age = jnp.where(fresh, 0, draw.log_uniform(config.age)).astype(int)
+    plumes = [_draw_plume(draw, config, scenery, number) for number in (GAS, STEAM)]
+    return SceneParameters(
+        age=age,
+        plumes=jax.tree.map(lambda *leaves: jnp.stack(leaves), *plumes),
+        scenery=scenery,
+        atmosphere=draw_atmosphere(draw, config.distractors),
+        movers=draw_movers(draw, config.distractors, config.size, scenery.horizon, config.frame_count),
+        camera=draw_camera(draw, config.camera, scenery, config.frame_count),
+        text=draw_text(draw, config.camera.text, config.size),
+        noise_key=draw.key(),
+    )
+
+
+def _draw_plume(draw: Draws, config: SimulationConfig, scenery: SceneryParameters, number: int) -> PlumeParameters:
+    plume = config.plume
+    onset, stop = _schedule(draw, config) if number == GAS else _steam_schedule(draw, plume.steam)
+    temperature = plume.gas_temperature if number == GAS else plume.steam_temperature
+    peak = plume.peak_optical_depth if number == GAS else (0.5, 3.0)
+    reach = plume.reach if number == GAS else (8.0, 25.0)
+    flow = draw_flow(draw, plume)
+    speed = jnp.hypot(flow.wind[0], flow.wind[1])
+    second_rate = draw.uniform((0.3, 1.0)) * draw.chance(plume.second_source)
+    return PlumeParameters(
+        flow=flow,
+        onset=onset,
+        stop=stop,
+        kind=draw.integer(len(SOURCE_KINDS)),
+        radius=draw.uniform(plume.source_radius),
+        second=jnp.append(draw.uniform((-6.0, 6.0), (2,)), second_rate),
+        intermittency=draw.uniform(plume.intermittency),
+        puff_period=draw.log_uniform((6.0, 60.0), (2,)),
+        puff_phase=draw.phase((2,)),
+        diffusivity=speed * draw.log_uniform(plume.diffusivity),
+        lifetime=draw.log_uniform(reach) / speed,
+        flapping=draw.uniform(plume.flapping),
+        peak=draw.log_uniform(peak),
+        temperature=draw.uniform(temperature),
+        wisps=draw.uniform(plume.wisps),
+        wisp_scale=draw.log_uniform((5.0, 20.0)),
+        cell=draw.log_uniform(plume.cell),
+        place=_source_place(draw, scenery, config.size),
+        key=draw.key(),
+    )
+
+
+def _schedule(draw: Draws, config: SimulationConfig) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    """First frame of the leak and the frame after its last; `NEVER` for the onset of a clip without leak."""
+    plume, frames = config.plume, float(config.frame_count)
+    when = draw.category(plume.onset)
+    long_ago = -LEAD_IN - draw.log_uniform((1.0, 2000.0))
+    onset = jnp.stack([long_ago, draw.uniform((-float(LEAD_IN), 0.0)), draw.uniform((0.0, 0.9 * frames))])[when]
+    stop = jnp.where(draw.chance(plume.stops), jnp.maximum(onset + 5, draw.uniform((-20.0, frames))), NEVER)
+    return jnp.where(draw.chance(plume.leak_free), NEVER, jnp.floor(onset)), jnp.floor(stop)
+
+
+def _steam_schedule(draw: Draws, share: float) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    return jnp.where(draw.chance(share), -float(LEAD_IN) - 2000, NEVER), jnp.float32(NEVER)
+
+
+def _source_place(draw: Draws, scenery: SceneryParameters, size: tuple[int, int]) -> Float[Array, "2"]:
+    """A place on the edge of some object, now and then anywhere in the frame."""
+    item = draw.integer(len(scenery.equipment.kind))
+    edge = draw.uniform((-1.0, 1.0), (2,))
+    edge = jnp.where(draw.chance(0.6), edge.at[0].set(-1), edge.at[1].set(jnp.sign(edge[1])))
+    on_object = scenery.equipment.centre[item] + scenery.equipment.half[item] * edge
+    extent = jnp.array(size, jnp.float32)
+    anywhere = draw.uniform((0.1, 0.9), (2,)) * extent
+    return jnp.clip(jnp.where(draw.chance(0.8), on_object, anywhere), 0.06 * extent, 0.94 * extent)

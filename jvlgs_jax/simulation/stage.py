@@ -1,0 +1,86 @@
+"""The stage of one clip: all that is made once from the parameters, and a look at it at any time."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jvlgs_jax.simulation.atmosphere import AtmosphereFields, atmosphere_fields, weathered
+from jvlgs_jax.simulation.camera import CameraPattern, aim, camera_pattern, crop, gain_at, response
+from jvlgs_jax.simulation.movers import add_movers
+from jvlgs_jax.simulation.parameters import GAS, STEAM, SceneParameters
+from jvlgs_jax.simulation.plume import PlumeFields, placement, plume_fields
+from jvlgs_jax.simulation.radiometry import seen_through
+from jvlgs_jax.simulation.scenery import MARGIN, Scenery, render_scenery
+
+
+class Stage(NamedTuple):
+    """Maps and noise of one clip."""
+
+    scene: SceneParameters
+    scenery: Scenery
+    atmosphere: AtmosphereFields
+    plumes: PlumeFields  # gas, then steam
+    down: Float[Array, "p h m"]  # the plumes' places in the picture: down @ patch @ across
+    across: Float[Array, "p m w"]
+    pattern: CameraPattern
+
+
+class View(NamedTuple):
+    """One noiseless frame and the gas in it."""
+
+    grey: Float[Array, "h w"]
+    optical_depth: Float[Array, "p h w"]  # by plume, where nothing stands in front
+    contrast: Float[Array, "p h w"]  # grey levels that each plume adds
+
+
+def set_stage(scene: SceneParameters, size: tuple[int, int]) -> Stage:
+    """Makes what a clip's frames share."""
+    shape = (size[0] + 2 * MARGIN, size[1] + 2 * MARGIN)
+    down, across = jax.vmap(lambda plume: placement(plume, size, MARGIN))(scene.plumes)
+    return Stage(
+        scene=scene,
+        scenery=render_scenery(scene.scenery, size),
+        atmosphere=atmosphere_fields(scene.atmosphere, shape),
+        plumes=jax.vmap(plume_fields)(scene.plumes),
+        down=down,
+        across=across,
+        pattern=camera_pattern(scene.camera, size),
+    )
+
+
+def look(stage: Stage, patches: Float[Array, "p m m"], time: Float[Array, ""]) -> View:
+    """Shows the camera the scene at `time` through plumes of the given optical depth; without noise."""
+    still = weathered(stage.scenery, stage.scene.atmosphere, stage.atmosphere, time)
+    picture, front = add_movers(still, stage.scene.movers, time)
+    return _through_gas(stage, picture, front, patches, time)
+
+
+def look_at_still_scene(stage: Stage, patches: Float[Array, "p m m"], time: Float[Array, ""]) -> Float[Array, "h w"]:
+    """Returns the grey levels of `look` without anything that walks, drives or flies."""
+    still = weathered(stage.scenery, stage.scene.atmosphere, stage.atmosphere, time)
+    return _through_gas(stage, still, jnp.zeros_like(still), patches, time).grey
+
+
+def _through_gas(
+    stage: Stage,
+    picture: Float[Array, "h w"],
+    front: Float[Array, "h w"],
+    patches: Float[Array, "p m m"],
+    time: Float[Array, ""],
+) -> View:
+    camera, plumes = stage.scene.camera, stage.scene.plumes
+    size, corner = stage.pattern.offset.shape, aim(camera, time)
+    depth = stage.down @ patches @ stage.across
+    picture, near, front, *depths = (
+        crop(image, corner, (size[0], size[1])) for image in (picture, front, stage.scenery.front, *depth)
+    )
+    depth = jnp.maximum(jnp.stack(depths), 0) * (1 - jnp.maximum(near, front))
+    without_gas = seen_through(picture, plumes.temperature[STEAM], depth[STEAM])
+    without_steam = seen_through(picture, plumes.temperature[GAS], depth[GAS])
+    both = seen_through(without_gas, plumes.temperature[GAS], depth[GAS])
+    grey = response(camera, stage.pattern, both, time)
+    added = gain_at(camera, time) * jnp.stack([both - without_gas, both - without_steam])
+    # Gas that changes nothing within the recorder's range shows no contrast.
+    return View(grey, depth, jnp.clip(grey, 0, 255) - jnp.clip(grey - added, 0, 255))

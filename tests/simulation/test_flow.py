@@ -1,0 +1,66 @@
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jvlgs_jax.simulation.flow import FlowParameters, divergence, eddies, velocity
+from jvlgs_jax.simulation.transport import carry
+
+SIZE = (64, 80)
+
+
+def flow(**changes) -> FlowParameters:
+    values = dict(
+        wind=jnp.array([-0.2, 0.8]),
+        shear=jnp.float32(0.3),
+        gust=jnp.array([0.2, 0.1]),
+        gust_period=jnp.array([60.0, 90.0]),
+        gust_phase=jnp.array([0.0, 1.0]),
+        updraught=jnp.float32(0.4),
+        updraught_width=jnp.float32(8.0),
+        source=jnp.array([40.0, 12.0]),
+        turbulence=jnp.float32(0.3),
+        eddy_size=jnp.float32(30.0),
+        eddy_change=jnp.float32(0.1),
+        obstacle=jnp.array([30.0, 30.0, 6.0]),
+        key=jax.random.key(1),
+    )
+    return FlowParameters(**(values | changes))
+
+
+@pytest.mark.parametrize("time", [0.0, 17.0, 400.0])
+def test_wind_is_incompressible(time):
+    wind = velocity(flow(), eddies(flow(), SIZE), jnp.float32(time), fastest=2.0)
+    assert float(jnp.abs(divergence(wind)).max()) < 1e-4  # the bound stated in docs/simulation.md
+    assert float(jnp.abs(wind.across).max()) <= 2.0
+
+
+def test_mass_is_conserved_over_100_steps_while_none_flows_out():
+    quiet = flow(wind=jnp.zeros(2), gust=jnp.zeros(2), updraught=jnp.float32(0), turbulence=jnp.float32(0.25))
+    noise = eddies(quiet, SIZE)
+    y, x = jnp.mgrid[: SIZE[0], : SIZE[1]]
+    density = jnp.exp(-((y - 32) ** 2 + (x - 40) ** 2) / 18).astype(jnp.float32)
+    mass = float(density.sum())
+    for frame in range(100):
+        density = carry(density, velocity(quiet, noise, jnp.float32(frame), fastest=1.0), 0.0, step=1.0)
+    assert float(density.sum()) == pytest.approx(mass, rel=0.01)
+    assert float(density.max()) < 1
+
+
+def test_eddies_have_the_deviation_asked_for():
+    calm = flow(wind=jnp.zeros(2), gust=jnp.zeros(2), updraught=jnp.float32(0), obstacle=jnp.zeros(3))
+    wind = velocity(calm, eddies(calm, SIZE), jnp.float32(5.0), fastest=9.0)
+    mean_square = float((wind.across**2).mean() + (wind.down**2).mean()) / 2
+    assert mean_square**0.5 == pytest.approx(0.3, rel=0.3)
+
+
+def test_no_wind_crosses_an_obstacle():
+    wind = velocity(flow(), eddies(flow(), SIZE), jnp.float32(3.0), fastest=2.0)
+    assert float(jnp.abs(wind.across[28:32, 28:32]).max()) == 0
+    assert float(jnp.abs(wind.down[28:32, 28:32]).max()) == 0
+
+
+def test_updraught_lifts_air_over_the_source_alone():
+    still = flow(wind=jnp.zeros(2), gust=jnp.zeros(2), turbulence=jnp.float32(0), obstacle=jnp.zeros(3))
+    wind = velocity(still, eddies(still, SIZE), jnp.float32(0), fastest=2.0)
+    assert float(wind.down[20, 12]) == pytest.approx(-0.4, rel=0.05)
+    assert abs(float(wind.down[20, 60])) < 1e-3
