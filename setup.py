@@ -1,0 +1,20 @@
+"""The packages; everything else about the distribution is in pyproject.toml.
+
+The TFDS builders lie in `datasets/` and install as `jvlgs_datasets`: as `datasets` they would collide with Hugging
+Face's package.
+"""
+
+from setuptools import find_packages, setup
+
+BUILDERS = "jvlgs_datasets"
+
+setup(
+    packages=[
+        *find_packages(include=["jvlgs_jax*"]),
+        *(f"{BUILDERS}.{name}" for name in find_packages("datasets")),
+    ],
+    package_dir={BUILDERS: "datasets"},
+    package_data={
+        f"{BUILDERS}.{name}": ["README.md", "CITATIONS.bib", "TAGS.txt"] for name in find_packages("datasets")
+    },
+)
