@@ -18,6 +18,7 @@ from jvlgs_jax import __version__
 from jvlgs_jax.errors import UserError
 
 VERBS = {
+    "prepare": "build a dataset for training from what you downloaded",
     "train": "train a model from a config file",
     "evaluate": "score a model on labelled videos",
     "predict": "segment videos: masks, overlay and a table of frames",
