@@ -70,7 +70,7 @@ def test_signals_unwind_and_end_in_one_line(verb, capsys, ending, code, line):
     [
         ([], "required: VERB"),
         (["predct"], "unknown verb 'predct'; did you mean 'predict'?"),
-        (["xyz"], "the verbs are train, evaluate, predict, convert"),
+        (["xyz"], "the verbs are prepare, train, evaluate, predict, convert"),
         (["train", "--steps", "many"], "invalid int value: 'many'"),
         (["train", "--stepz", "3"], "unknown argument '--stepz'"),
         (["train", "--step", "3"], "unknown argument '--step'"),
