@@ -131,16 +131,16 @@ def patch_optical_depth(
     return plume.peak * smooth * texture
 
 
-def placement(
-    plume: PlumeParameters, size: tuple[int, int], margin: int
-) -> tuple[Float[Array, "h m"], Float[Array, "m w"]]:
-    """Returns (down, across) so that down @ patch @ across is the patch in a picture with `margin` around the frame."""
-    matrices = []
+def place(
+    patch: Float[Array, "m m"], plume: PlumeParameters, size: tuple[int, int], shift: Float[Array, "2"]
+) -> Float[Array, "h w"]:
+    """Returns the patch where it lies in a frame that is moved by `shift` pixels (row, column)."""
+    weights = []
     for axis in (0, 1):
-        pixel = jnp.arange(size[axis] + 2 * margin) - margin
-        cell = plume.flow.source[axis] + (pixel - plume.place[axis]) / plume.cell
-        matrices.append(_interpolation(_FINE * (cell + 0.5) - 0.5, _FINE * GRID))
-    return matrices[0], matrices[1].T
+        offset = (jnp.arange(size[axis]) + shift[axis] - plume.place[axis]) / plume.cell
+        weights.append(_interpolation(_FINE * (plume.flow.source[axis] + offset + 0.5) - 0.5, _FINE * GRID))
+    down, across = weights
+    return jnp.maximum(down @ patch @ across.T, 0)
 
 
 def _footprint(plume: PlumeParameters, time: Float[Array, ""]) -> Float[Array, "n n"]:

@@ -10,7 +10,7 @@ from jvlgs_jax.simulation.atmosphere import AtmosphereFields, atmosphere_fields,
 from jvlgs_jax.simulation.camera import CameraPattern, aim, camera_pattern, crop, gain_at, response
 from jvlgs_jax.simulation.movers import add_movers
 from jvlgs_jax.simulation.parameters import GAS, STEAM, SceneParameters
-from jvlgs_jax.simulation.plume import PlumeFields, placement, plume_fields
+from jvlgs_jax.simulation.plume import PlumeFields, place, plume_fields
 from jvlgs_jax.simulation.radiometry import seen_through
 from jvlgs_jax.simulation.scenery import MARGIN, Scenery, render_scenery
 
@@ -22,8 +22,6 @@ class Stage(NamedTuple):
     scenery: Scenery
     atmosphere: AtmosphereFields
     plumes: PlumeFields  # gas, then steam
-    down: Float[Array, "p h m"]  # the plumes' places in the picture: down @ patch @ across
-    across: Float[Array, "p m w"]
     pattern: CameraPattern
 
 
@@ -38,14 +36,11 @@ class View(NamedTuple):
 def set_stage(scene: SceneParameters, size: tuple[int, int]) -> Stage:
     """Makes what a clip's frames share."""
     shape = (size[0] + 2 * MARGIN, size[1] + 2 * MARGIN)
-    down, across = jax.vmap(lambda plume: placement(plume, size, MARGIN))(scene.plumes)
     return Stage(
         scene=scene,
         scenery=render_scenery(scene.scenery, size),
         atmosphere=atmosphere_fields(scene.atmosphere, shape),
         plumes=jax.vmap(plume_fields)(scene.plumes),
-        down=down,
-        across=across,
         pattern=camera_pattern(scene.camera, size),
     )
 
@@ -71,12 +66,13 @@ def _through_gas(
     time: Float[Array, ""],
 ) -> View:
     camera, plumes = stage.scene.camera, stage.scene.plumes
-    size, corner = stage.pattern.offset.shape, aim(camera, time)
-    depth = stage.down @ patches @ stage.across
-    picture, near, front, *depths = (
-        crop(image, corner, (size[0], size[1])) for image in (picture, front, stage.scenery.front, *depth)
-    )
-    depth = jnp.maximum(jnp.stack(depths), 0) * (1 - jnp.maximum(near, front))
+    height, width = stage.pattern.offset.shape
+    corner = aim(camera, time)
+    images = jnp.stack([picture, jnp.maximum(front, stage.scenery.front)])
+    # A loop keeps XLA from cutting the frame out anew for each of the many images that are made of it below.
+    picture, front = jax.lax.map(lambda image: crop(image, corner, (height, width)), images)
+    placed = jax.vmap(place, in_axes=(0, 0, None, None))(patches, plumes, (height, width), corner - MARGIN)
+    depth = placed * (1 - front)
     without_gas = seen_through(picture, plumes.temperature[STEAM], depth[STEAM])
     without_steam = seen_through(picture, plumes.temperature[GAS], depth[GAS])
     both = seen_through(without_gas, plumes.temperature[GAS], depth[GAS])
