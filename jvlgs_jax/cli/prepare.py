@@ -3,6 +3,9 @@
 import argparse
 from pathlib import Path
 
+ACCEPTS_CONFIG_OVERRIDES = True
+PREVIEWED_CLIPS = 6
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this verb."""
@@ -22,14 +25,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--skip-bad", action="store_true", help="leave damaged scenes out and list them, instead of stopping"
     )
 
+    parser.add_argument("--show", action="store_true", help="list the splits of the dataset that a config can name")
+    parser.add_argument(
+        "--preview", type=Path, metavar="PNG", help="draw clips as the network sees them in training, with their masks"
+    )
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help="the experiment whose clips --preview draws (default: the published)",
+    )
+
 
 def run(args: argparse.Namespace) -> int:
     """Builds or checks the dataset, and prints a table of its scenes."""
     # Imported here, so that `jvlgs prepare --help` need not wait for JAX and TFDS.
     from jvlgs_jax.data.prepare import prepare
     from jvlgs_jax.data.record_index import find_dataset
+    from jvlgs_jax.data.splits import describe_splits
     from jvlgs_jax.data.summary import summary
 
     index = prepare(args.dataset, manual_dir=args.manual_dir, data_dir=args.data_dir, skip_bad=args.skip_bad)
     print(f"{summary(index)}\n\n{find_dataset(args.data_dir, args.dataset)}")
+    if args.show:
+        print("\n" + describe_splits([scene.info for scene in index.scenes]))
+    if args.preview is not None:
+        _draw_preview(args)
     return 0
+
+
+def _draw_preview(args: argparse.Namespace) -> None:
+    import cv2
+
+    from jvlgs_jax.data.batches import ClipSource, training_clips
+    from jvlgs_jax.data.planes import input_planes
+    from jvlgs_jax.data.preview import contact_sheet
+    from jvlgs_jax.data.records import RecordReader
+    from jvlgs_jax.experiment import Experiment, load_experiment
+    from jvlgs_jax.inference.replacement import replacement
+
+    experiment = load_experiment(args.config, args.config_overrides) if args.config else Experiment()
+    planes = input_planes(experiment.data.planes)
+    source = ClipSource(reader=RecordReader(args.data_dir, args.dataset, planes))
+    clips = training_clips([source], experiment.data, seed=experiment.seed)
+    sheet = contact_sheet((clips[number] for number in range(PREVIEWED_CLIPS)), planes)
+    with replacement(args.preview) as partial:
+        partial.write_bytes(cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes())
+    print(f"{args.preview}: {PREVIEWED_CLIPS} clips, a column a frame, a row an input plane, gas outlined")

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help=f"the dataset; by default ${DATA_DIR_VARIABLE}, else the config's data.root",
+        help=f"the dataset, raw or as `jvlgs prepare` left it; by default ${DATA_DIR_VARIABLE}, else the config's data.root",
     )
     parser.add_argument(
         "--workdir",
@@ -37,11 +37,7 @@ def run(args: argparse.Namespace) -> int:
     # Imported here, so that `jvlgs train --help` need not wait for JAX.
     from flax import nnx
 
-    from jvlgs_jax.data.batches import ClipSource
-    from jvlgs_jax.data.clips import MemoryReader
-    from jvlgs_jax.data.layouts import load_scenes
-    from jvlgs_jax.data.planes import input_planes
-    from jvlgs_jax.data.splits import divide
+    from jvlgs_jax.data.dataset import open_dataset
     from jvlgs_jax.evaluation.report import table
     from jvlgs_jax.experiment import load_experiment
     from jvlgs_jax.models.jvlgs import Jvlgs
@@ -50,17 +46,15 @@ def run(args: argparse.Namespace) -> int:
     experiment = load_experiment(args.config, args.config_overrides)
     data = experiment.data
     root = args.data_dir or Path(os.environ.get(DATA_DIR_VARIABLE) or data.root)
-    scenes = load_scenes(root, data.layout, threshold=data.threshold)
-    division = divide([scene.info(data.layout) for scene in scenes], data.split)
-    reader = MemoryReader([scenes[i] for i in division.train], input_planes(data.planes))
+    dataset = open_dataset(root, data)
     args.workdir.mkdir(parents=True, exist_ok=True)
     with replacement(args.workdir / CONFIG) as partial:
         partial.write_text(experiment.to_json(), encoding="utf-8")
     scores = train(
         Jvlgs(experiment.model, rngs=nnx.Rngs(experiment.seed)),
         experiment.prompts,
-        [ClipSource(reader=reader)],
-        HeldOut(scenes=[scenes[i] for i in division.test], rule=experiment.rule),
+        [dataset.training],
+        HeldOut(scenes=dataset.held_out, rule=experiment.rule),
         data=data,
         config=experiment.train,
         seed=experiment.seed,

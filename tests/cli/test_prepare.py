@@ -48,3 +48,21 @@ def test_missing_data_is_one_line_and_exit_code_2(tmp_path, capsys):
 
 def test_raw_and_prepared_are_the_same_scenes(raw):
     assert [scene.name for scene in find_scenes(raw, "simgas")] == ["1", "2_human"]
+
+
+def test_it_shows_splits_and_draws_what_the_network_sees(raw, tmp_path, capsys):
+    arguments = ["prepare", "--dataset=simgas", f"--data-dir={tmp_path / 'data'}", f"--manual-dir={raw}", "--show"]
+    config = tmp_path / "wide.py"
+    config.write_text(
+        "from jvlgs_jax.experiment import default_config\n"
+        "def get_config():\n"
+        "    config = default_config()\n"
+        "    config.data.input_size = (32, 64)\n"
+        "    return config\n"
+    )
+    assert main([*arguments, f"--preview={tmp_path / 'clips.png'}", f"--config={config}"]) == 0
+    printed = capsys.readouterr().out
+    assert "split  train on" in printed  # one group: there is no other split
+    assert "clips.png: 6 clips" in printed
+    sheet = cv2.imread(str(tmp_path / "clips.png"))
+    assert sheet.shape[1] == 3 * (64 + 4)  # a column a frame

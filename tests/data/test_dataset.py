@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from jvlgs_jax.data.batches import DataConfig, training_batches
+from jvlgs_jax.data.dataset import open_dataset
+from jvlgs_jax.data.prepare import prepare
+from jvlgs_jax.data.sampling import ClipConfig
+from jvlgs_jax.errors import UserError
+
+
+@pytest.fixture
+def raw(tmp_path, write_image):
+    """Three scenes of six frames, the last three with gas."""
+    rng = np.random.default_rng(0)
+    for name in ("1", "2", "9"):
+        for number in range(6):
+            write_image(tmp_path / "raw" / name / "images" / f"{number}.png", rng.integers(0, 256, (24, 32), np.uint8))
+            write_image(tmp_path / "raw" / name / "masks" / f"{number}.png", 200 * (number > 2), (24, 32))
+    return tmp_path / "raw"
+
+
+@pytest.fixture
+def prepared(raw, tmp_path):
+    prepare("simgas", manual_dir=raw, data_dir=tmp_path / "data")
+    return tmp_path / "data"
+
+
+def config(**values):
+    chosen = {"split": "hold_out:9", "planes": "temporal", "input_size": (32, 32), "batch_size": 2}
+    return DataConfig(**chosen | values, clips=ClipConfig(length=4))
+
+
+def test_a_prepared_dataset_trains_and_evaluates_on_what_the_raw_one_does(raw, prepared):
+    from_raw = open_dataset(raw, config(layout="simgas"))
+    from_records = open_dataset(prepared, config(dataset="simgas"))
+    expected, found = (
+        next(training_batches([dataset.training], config(), seed=3)) for dataset in (from_raw, from_records)
+    )
+    np.testing.assert_allclose(found.planes, expected.planes, atol=0.02)
+    np.testing.assert_array_equal(found.mask, expected.mask)
+    (scene,), (expected_scene,) = list(from_records.held_out), from_raw.held_out
+    assert scene.name == expected_scene.name == "9"
+    np.testing.assert_array_equal(scene.frames, expected_scene.frames)
+    np.testing.assert_array_equal(scene.truth, expected_scene.truth)
+
+
+def test_held_out_scenes_are_a_sequence(prepared):
+    held_out = open_dataset(prepared, config(dataset="simgas", split="hold_out:1,9,2")).held_out
+    assert [scene.name for scene in held_out[1:]] == ["2", "9"]
+    assert held_out[-1].name == "9"
+    with pytest.raises(IndexError):
+        held_out[3]
+
+
+def test_a_prepared_dataset_must_be_named(prepared):
+    with pytest.raises(UserError, match="holds prepared datasets: name one with --config.data.dataset=NAME"):
+        open_dataset(prepared, config())
