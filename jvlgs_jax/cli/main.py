@@ -18,6 +18,7 @@ from jvlgs_jax import __version__
 from jvlgs_jax.errors import UserError
 
 VERBS = {
+    "simulate": "write made-up clips of leaking gas, with exact truth",
     "prepare": "build a dataset for training from what you downloaded",
     "train": "train a model from a config file",
     "evaluate": "score a model on labelled videos",

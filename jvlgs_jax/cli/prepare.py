@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--config",
         type=Path,
         metavar="FILE",
-        help="the experiment whose clips --preview draws (default: the published)",
+        help="the experiment whose clips --preview draws (default: published)",
     )
 
 
@@ -68,7 +68,7 @@ def _draw_preview(args: argparse.Namespace) -> None:
     planes = input_planes(experiment.data.planes)
     source = ClipSource(reader=RecordReader(args.data_dir, args.dataset, planes))
     clips = training_clips([source], experiment.data, seed=experiment.seed)
-    sheet = contact_sheet((clips[number] for number in range(PREVIEWED_CLIPS)), planes)
+    sheet = contact_sheet((clip for clip in clips[:PREVIEWED_CLIPS] if clip is not None), planes)
     with replacement(args.preview) as partial:
         partial.write_bytes(cv2.imencode(".png", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))[1].tobytes())
     print(f"{args.preview}: {PREVIEWED_CLIPS} clips, a column a frame, a row an input plane, gas outlined")

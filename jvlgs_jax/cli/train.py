@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data-dir",
         type=Path,
         metavar="DIR",
-        help=f"the dataset, raw or as `jvlgs prepare` left it; by default ${DATA_DIR_VARIABLE}, else the config's data.root",
+        help=f"the dataset, raw or prepared; by default ${DATA_DIR_VARIABLE}, else the config's data.root",
     )
     parser.add_argument(
         "--workdir",

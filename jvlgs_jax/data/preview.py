@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import cv2
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float32, UInt8
+from jaxtyping import Bool, UInt8
 
 from jvlgs_jax.data.clips import ClipSample
 from jvlgs_jax.data.planes import InputPlanes

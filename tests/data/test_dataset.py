@@ -53,5 +53,5 @@ def test_held_out_scenes_are_a_sequence(prepared):
 
 
 def test_a_prepared_dataset_must_be_named(prepared):
-    with pytest.raises(UserError, match="holds prepared datasets: name one with --config.data.dataset=NAME"):
+    with pytest.raises(UserError, match=r"holds prepared datasets: name one with --config\.data\.dataset=NAME"):
         open_dataset(prepared, config())
