@@ -24,6 +24,7 @@ VERBS = {
     "evaluate": "score a model on labelled videos",
     "predict": "segment videos: masks, overlay and a table of frames",
     "convert": "turn PyTorch weights into a model folder, and back",
+    "benchmark": "measure a part against its simplest competitor",
 }
 
 USER_ERROR = 2

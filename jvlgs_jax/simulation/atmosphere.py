@@ -67,9 +67,7 @@ def atmosphere_fields(air: AtmosphereParameters, shape: tuple[int, int]) -> Atmo
     )
     clouds = evolving_noise(cloud_key, amplitude, drift=air.cloud_drift / _COARSE, change=air.cloud_change)
     ripples = power_law((shape[0] // _WARP_COARSE, shape[1] // _WARP_COARSE), slope=1.5, largest=8.0)
-    return AtmosphereFields(
-        clouds, evolving_noise(warp_key, ripples, drift=jnp.zeros(2), change=air.warp_change)
-    )
+    return AtmosphereFields(clouds, evolving_noise(warp_key, ripples, drift=jnp.zeros(2), change=air.warp_change))
 
 
 def weathered(

@@ -86,7 +86,9 @@ def render_clip(config: SimulationConfig, scene: SceneParameters) -> SimulatedCl
     blank = jnp.full(config.size, 128.0)
     filmed = jax.lax.scan(film, _Recorder(past.density, blank, blank), times)[1]
     earlier = filmed[0][:SHOWN_BEFORE].astype(jnp.float32)
-    times, (frames, depth, contrast, mask, steam, visibility) = jax.tree.map(lambda x: x[SHOWN_BEFORE:], (times, filmed))
+    times, (frames, depth, contrast, mask, steam, visibility) = jax.tree.map(
+        lambda x: x[SHOWN_BEFORE:], (times, filmed)
+    )
     background, short_term = _means(background, earlier, scene.age)
     opening = frames[0].astype(jnp.float32)
     return SimulatedClip(
@@ -116,9 +118,10 @@ def _record(stage: Stage, recorder: _Recorder, time: Float[Array, ""]) -> tuple[
     view = look(stage, _patches(stage, density, time), time)
     opening = time == -SHOWN_BEFORE
     key = jax.random.fold_in(scene.noise_key, (time + SHOWN_BEFORE + 1).astype(int))
-    field = view.grey + sensor_noise(scene.camera, view.grey.shape, key)
+    size = (view.grey.shape[0], view.grey.shape[1])
+    field = view.grey + sensor_noise(scene.camera, size, key)
     grey = with_bad_pixels(interlace(field, recorder.field, scene.camera.interlaced & ~opening), stage.pattern.bad)
-    text = overlay(scene.text, time, view.grey.shape)
+    text = overlay(scene.text, time, size)
     grey = jnp.clip(grey + (scene.text.level - grey) * text, 0, 255)
     step = jnp.where(opening, 1.0, scene.camera.codec_step)  # encoders spend more on a first frame
     decoded = jnp.rint(transmit(jnp.rint(grey), recorder.decoded, step))

@@ -23,10 +23,8 @@ _COSINES = _cosine_matrix()
 _RELATIVE_STEP = (1 + 0.25 * np.add.outer(np.arange(BLOCK), np.arange(BLOCK))).astype(np.float32)
 
 
-def transmit(
-    frame: Float[Array, "h w"], decoded: Float[Array, "h w"], step: Float[Array, ""]
-) -> Float[Array, "h w"]:
-    """Returns the next decoded frame, given the last one; `step` quantises coefficients of the orthonormal transform."""
+def transmit(frame: Float[Array, "h w"], decoded: Float[Array, "h w"], step: Float[Array, ""]) -> Float[Array, "h w"]:
+    """Returns the next decoded frame, given the last one; `step` quantises the lowest coefficients, in grey levels."""
     height, width = frame.shape
     blocks = (frame - decoded).reshape(height // BLOCK, BLOCK, width // BLOCK, BLOCK)
     spectrum = jnp.einsum("ij,ajbk,lk->abil", _COSINES, blocks, _COSINES)

@@ -161,6 +161,7 @@ class SimulationConfig:
 
     Attributes:
         seed: other seeds give other clips.
+        family: keeps clips of two presets with one seed and index from being variations of one another.
         frame_count: frames in a clip.
         size: (height, width) in pixels, multiples of 8, at least 96.
         age: frames of video before the clip, which the causal means have seen.
@@ -168,6 +169,7 @@ class SimulationConfig:
     """
 
     seed: int = 0
+    family: int = 0
     frame_count: int = 32
     size: tuple[int, int] = (240, 320)
     age: Range = (5.0, 1500.0)

@@ -68,7 +68,9 @@ def divergence(velocity: Velocity) -> Float[Array, "h w"]:
     return jnp.diff(velocity.across, axis=1) + jnp.diff(velocity.down, axis=0)
 
 
-def _stream_function(flow: FlowParameters, noise: EvolvingNoise, time: Float[Array, ""]) -> Float[Array, "rows columns"]:
+def _stream_function(
+    flow: FlowParameters, noise: EvolvingNoise, time: Float[Array, ""]
+) -> Float[Array, "rows columns"]:
     height, width = noise.spectrum.shape
     row, column = jnp.arange(height + 1.0)[:, None], jnp.arange(width + 1.0)[None]
     gust = flow.gust * jnp.sin(2 * jnp.pi * time / flow.gust_period + flow.gust_phase)

@@ -106,9 +106,7 @@ def add_movers(
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
     """Paints the movers at `time` into a picture with margins; returns it and the share that near ones cover."""
 
-    def paint(
-        maps: tuple[Array, Array], mover: MoverParameters
-    ) -> tuple[tuple[Array, Array], None]:
+    def paint(maps: tuple[Array, Array], mover: MoverParameters) -> tuple[tuple[Array, Array], None]:
         picture, front = maps
         place = _place(mover, time) + MARGIN
         limit = jnp.array(picture.shape) - jnp.array(_PATCH)

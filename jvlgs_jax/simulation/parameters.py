@@ -35,7 +35,8 @@ class SceneParameters(NamedTuple):
 
 def draw_parameters(config: SimulationConfig, index: Int[Array, ""]) -> SceneParameters:
     """Draws clip number `index` of a family."""
-    draw = Draws(jax.random.fold_in(jax.random.key(config.seed), index))
+    family = jax.random.fold_in(jax.random.key(config.seed), config.family)
+    draw = Draws(jax.random.fold_in(family, index))
     blur = draw.uniform(config.camera.blur)
     scenery = draw_scenery(draw, config.scenery, config.size, blur)
     fresh = draw.chance(config.fresh)

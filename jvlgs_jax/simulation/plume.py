@@ -68,7 +68,9 @@ def draw_flow(draw: Draws, config: PlumeConfig) -> FlowParameters:
     source = GRID * (0.5 - _UPWIND * direction / jnp.max(jnp.abs(direction)))
     obstacle_angle, near = draw.uniform((-1.2, 1.2)), draw.uniform((9.0, 26.0))
     turn = jnp.stack([jnp.cos(obstacle_angle), jnp.sin(obstacle_angle)])
-    ahead = jnp.stack([direction[0] * turn[0] - direction[1] * turn[1], direction[0] * turn[1] + direction[1] * turn[0]])
+    ahead = jnp.stack(
+        [direction[0] * turn[0] - direction[1] * turn[1], direction[0] * turn[1] + direction[1] * turn[0]]
+    )
     radius = draw.uniform((2.0, 6.0)) * draw.chance(0.25)
     return FlowParameters(
         wind=speed * direction,

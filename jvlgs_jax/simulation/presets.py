@@ -1,18 +1,106 @@
 """Named families of clips."""
 
 import difflib
-from dataclasses import replace
+from collections.abc import Callable
 
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.simulation.config import SimulationConfig
+from jvlgs_jax.simulation.config import CameraConfig, DistractorConfig, PlumeConfig, SceneryConfig, SimulationConfig
 
 
 def _simgas_like() -> SimulationConfig:
-    """A fixed camera on the ground before tanks and pipes under a cold sky, little noise, leaks easy to moderate."""
-    return SimulationConfig()
+    """A fixed camera at the ground before tanks and pipes under a cold sky: little noise, easy to moderate leaks."""
+    return SimulationConfig(
+        plume=PlumeConfig(leak_free=0.25, cell=(0.4, 4.0), reach=(20.0, 90.0)),
+        scenery=SceneryConfig(horizon=(0.7, 1.1)),
+        camera=CameraConfig(text=0.1),
+    )
 
 
-_PRESETS = {"simgas_like": _simgas_like}
+def _gasvid_like() -> SimulationConfig:
+    """A hand-sized cooled camera at a test site: noise, drift, either polarity, cluttered backgrounds, text."""
+    return SimulationConfig(
+        family=1,
+        plume=PlumeConfig(
+            leak_free=0.3,
+            cell=(0.5, 4.0),
+            gas_temperature=(-6.0, 8.0),
+            peak_optical_depth=(0.2, 2.5),
+            intermittency=(0.3, 1.0),
+        ),
+        scenery=SceneryConfig(
+            horizon=(0.05, 0.9), sky_zenith=(-30.0, -10.0), sky_horizon=(-9.0, -2.0), texture=(0.4, 2.0), vegetation=0.5
+        ),
+        distractors=DistractorConfig(sway=(0.0, 1.2), shimmer=(0.0, 0.5)),
+        camera=CameraConfig(
+            black=(10.0, 70.0),
+            white=(110.0, 210.0),
+            inverted=0.4,
+            noise=(1.0, 4.0),
+            row_noise=(0.0, 1.0),
+            fixed_pattern=(0.0, 2.0),
+            level_drift=(0.0, 5.0),
+            vibration=(0.0, 0.3),
+            pan=0.05,
+            interlaced=0.2,
+            text=0.8,
+            codec_step=(3.0, 18.0),
+        ),
+    )
+
+
+def _hard_negatives() -> SimulationConfig:
+    """Seldom a leak, always something else that moves or changes: clouds, drift, steam, people, foliage, gain jumps."""
+    return SimulationConfig(
+        family=2,
+        plume=PlumeConfig(leak_free=0.85, steam=0.35, steam_temperature=(2.0, 25.0)),
+        scenery=SceneryConfig(horizon=(0.3, 1.1), vegetation=0.5),
+        distractors=DistractorConfig(
+            clouds=0.85,
+            cloud_contrast=(1.0, 22.0),
+            cloud_speed=(0.01, 1.5),
+            cloud_change=(0.001, 0.08),
+            cloud_shadows=0.5,
+            shadow=(0.3, 4.0),
+            moving=0.75,
+            sway=(0.0, 1.5),
+            shimmer=(0.0, 0.6),
+        ),
+        camera=CameraConfig(
+            noise=(0.2, 2.5),
+            gain_drift=(0.0, 0.08),
+            level_drift=(0.0, 8.0),
+            shading_drift=(0.5, 9.0),
+            drift_period=(30.0, 3000.0),
+            gain_step=0.2,
+            vibration=(0.0, 0.4),
+            pan=0.08,
+            interlaced=0.1,
+            text=0.4,
+        ),
+    )
+
+
+def _faint() -> SimulationConfig:
+    """Leaks at the edge of sight: thin gas, small plumes, often just started."""
+    return SimulationConfig(
+        family=3,
+        plume=PlumeConfig(
+            leak_free=0.2,
+            onset=(0.25, 0.35, 0.4),
+            peak_optical_depth=(0.03, 0.25),
+            cell=(0.25, 2.0),
+            mask_optical_depth=0.015,
+        ),
+    )
+
+
+_PRESETS: dict[str, Callable[[], SimulationConfig]] = {
+    "simgas_like": _simgas_like,
+    "gasvid_like": _gasvid_like,
+    "hard_negatives": _hard_negatives,
+    "faint": _faint,
+}
+PRESET_NAMES = tuple(_PRESETS)
 
 
 def preset(name: str) -> SimulationConfig:

@@ -34,6 +34,7 @@ class EquipmentParameters(NamedTuple):
     half: Float[Array, "n 2"]  # half height, half width
     temperature: Float[Array, " n"]
     limb: Float[Array, " n"]  # how much colder round objects look at their edges, where they mirror the sky
+    sunlit: Float[Array, " n"]  # kelvin from middle to top, the ground's reflection at the bottom
     spacing: Float[Array, " n"]  # of a rack's bars
 
 
@@ -143,7 +144,8 @@ def _draw_equipment(
         centre=jnp.concatenate([body, pipe, post, fitting]),
         half=jnp.concatenate([body_half, pipe_half, post_half, fitting_half]),
         temperature=level + draw.uniform((0.5, 4.0)) * draw.normal((count,)),
-        limb=draw.uniform((1.0, 10.0)) * draw.uniform((0.3, 1.0), (count,)),
+        limb=draw.uniform((2.0, 14.0)) * draw.uniform((0.3, 1.0), (count,)),
+        sunlit=draw.uniform((-1.0, 4.0)) * draw.uniform((0.2, 1.0), (count,)),
         spacing=scale * draw.uniform((0.03, 0.08), (count,)),
     )
 
@@ -168,8 +170,10 @@ def render_scenery(scene: SceneryParameters, size: tuple[int, int]) -> Scenery:
     trees = jnp.clip((row - crown) / 2, 0, 1) * (1 - jnp.clip((row - skyline - 4) / 4, 0, 1)) * (scene.trees > 0)
     picture += (scene.tree_temperature + 1.5 * scene.texture * noise[1] - picture) * trees
     picture, equipment, front = _add_equipment(picture, scene, row, column, noise[0])
-    for top, left, radius, heat in scene.hot_spot:
-        picture += heat * jnp.exp(-((row - top) ** 2 + (column - left) ** 2) / (2 * radius**2)) * equipment
+    top, left, radius, heat = scene.hot_spot.T[:, :, None]
+    down = jnp.exp(-((row.T - top) ** 2) / (2 * radius**2))
+    across = heat * jnp.exp(-((column - left) ** 2) / (2 * radius**2))
+    picture += down.T @ across * equipment
     maps = jnp.stack([picture, (1 - below) * (1 - trees) * (1 - equipment), below * (1 - equipment), trees, front])
     picture, *shares = gaussian_blur(maps, scene.blur)
     slopes = jnp.stack(jnp.gradient(picture))
@@ -196,7 +200,7 @@ def _add_equipment(
         along = jnp.clip((row - item.centre[0]) / item.half[0], -1, 1)
         bend = jnp.where(upright, around, along)
         tone = item.temperature + item.limb * (jnp.sqrt(1.01 - bend**2) - 0.8) * (item.kind != BUILDING)
-        tone += 0.4 * scene.texture * noise
+        tone += 0.6 * scene.texture * noise - item.sunlit * along
         in_front = share * (number >= scene.gas_layer)
         return (picture + (tone - picture) * share, jnp.maximum(equipment, share), jnp.maximum(front, in_front)), None
 
@@ -233,5 +237,6 @@ def gaussian_blur(images: Float[Array, "*b h w"], deviation: Float[Array, ""]) -
         pad[axis] = (4, 4)
         padded = jnp.pad(images, pad, mode="edge")
         length = images.shape[axis]
-        images = sum(w * jax.lax.slice_in_dim(padded, i, i + length, axis=axis) for i, w in enumerate(weights))
+        shifted = [jax.lax.slice_in_dim(padded, i, i + length, axis=axis) for i in range(len(weights))]
+        images = jnp.tensordot(weights, jnp.stack(shifted), axes=1)
     return images

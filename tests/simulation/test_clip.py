@@ -6,17 +6,28 @@ import numpy as np
 import pytest
 
 from jvlgs_jax.data.planes import TemporalPlanes
-from jvlgs_jax.simulation.clip import SimulatedClip, simulate_batch, simulate_clip
+from jvlgs_jax.simulation.captions import caption
+from jvlgs_jax.simulation.clip import SimulatedClip, simulate_batch
 from jvlgs_jax.simulation.config import PlumeConfig, SimulationConfig
+from jvlgs_jax.simulation.parameters import draw_parameters
 from jvlgs_jax.simulation.planes import temporal_planes
 
-SMALL = SimulationConfig(frame_count=6, size=(96, 96), plume=PlumeConfig(leak_free=0.25, cell=(0.3, 0.8)))
-CLIPS = 12
+PLUME = PlumeConfig(leak_free=0.25, onset=(0.2, 0.3, 0.5), stops=0.0, cell=(0.3, 0.8))
+SMALL = SimulationConfig(frame_count=6, size=(96, 96), fresh=0.3, plume=PLUME)
+CLIPS = 16
 
 
 @pytest.fixture(scope="module")
 def clips() -> SimulatedClip:
-    return simulate_batch(SMALL, jnp.arange(CLIPS))
+    return jax.device_get(simulate_batch(SMALL, jnp.arange(CLIPS)))
+
+
+def one(clips: SimulatedClip, number: int) -> SimulatedClip:
+    return jax.tree.map(lambda leaf: leaf[number], clips)
+
+
+def onsets(clips: SimulatedClip) -> np.ndarray:
+    return clips.parameters.plumes.onset[:, 0]
 
 
 def assert_same_bits(some: SimulatedClip, other: SimulatedClip) -> None:
@@ -26,51 +37,87 @@ def assert_same_bits(some: SimulatedClip, other: SimulatedClip) -> None:
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
+@pytest.mark.slow
 def test_a_clip_is_bitwise_the_same_whatever_the_batch(clips):
-    assert_same_bits(jax.tree.map(lambda leaf: leaf[7], clips), simulate_clip(SMALL, 7))
+    assert_same_bits(one(clips, 7), one(simulate_batch(SMALL, jnp.array([7])), 0))
     assert_same_bits(jax.tree.map(lambda leaf: leaf[6:9], clips), simulate_batch(SMALL, jnp.array([6, 7, 8])))
 
 
-def test_other_indices_and_seeds_give_other_clips(clips):
-    frames = np.asarray(clips.frames)
-    assert len({clip.tobytes() for clip in frames}) == CLIPS
-    assert (np.asarray(simulate_clip(replace(SMALL, seed=1), 0).frames) != frames[0]).any()
+@pytest.mark.slow
+def test_clips_made_abreast_do_not_depend_on_the_batch_either():
+    few = simulate_batch(SMALL, jnp.array([3]), abreast=2)
+    assert_same_bits(few, jax.tree.map(lambda leaf: leaf[:1], simulate_batch(SMALL, jnp.array([3, 4]), abreast=2)))
+
+
+def test_other_indices_give_other_clips(clips):
+    assert len({frames.tobytes() for frames in clips.frames}) == CLIPS
+
+
+def test_other_seeds_and_families_give_other_scenes():
+    configs = SMALL, replace(SMALL, seed=1), replace(SMALL, family=1)
+    draw = jax.jit(draw_parameters, static_argnums=0)
+    assert len({float(draw(config, jnp.int32(0)).scenery.horizon) for config in configs}) == 3
 
 
 def test_mask_is_the_optical_depth_above_its_threshold(clips):
-    gas = np.asarray(clips.optical_depth) >= SMALL.plume.mask_optical_depth
-    np.testing.assert_array_equal(np.asarray(clips.mask) != 0, gas)
+    gas = clips.optical_depth >= PLUME.mask_optical_depth
+    np.testing.assert_array_equal(clips.mask != 0, gas)
     assert gas.any()
 
 
+def test_gas_fainter_than_the_noise_is_marked_as_unseen(clips):
+    seen = np.abs(clips.contrast[clips.mask == 1].astype(np.float32))
+    unseen = np.abs(clips.contrast[clips.mask == 255].astype(np.float32))
+    assert unseen.size > 0
+    assert np.median(unseen) < 1 < np.median(seen)
+
+
 def test_clips_without_leak_hold_no_gas(clips):
-    leaks = np.asarray(clips.parameters.plumes.onset[:, 0]) < 1e8
+    leaks = onsets(clips) < 1e8
     assert 0 < leaks.sum() < CLIPS
-    depth = np.asarray(clips.optical_depth)
-    assert (depth[~leaks] == 0).all()
-    assert (np.asarray(clips.visibility)[~leaks] == 0).all()
-    assert not np.asarray(clips.leaking)[~leaks].any()
+    assert (clips.optical_depth[~leaks] == 0).all()
+    assert (clips.visibility[~leaks] == 0).all()
+    assert not clips.leaking[~leaks].any()
 
 
 def test_gas_appears_exactly_at_the_onset(clips):
-    from jvlgs_jax.simulation.clip import render_clip
-    from jvlgs_jax.simulation.parameters import draw_parameters
-
-    scene = draw_parameters(SMALL, jnp.int32(0))
-    onset = jnp.array([3.0, 1e9])
-    scene = scene._replace(plumes=scene.plumes._replace(onset=onset, stop=jnp.array([1e9, 1e9])))
-    clip = jax.jit(render_clip, static_argnums=0)(SMALL, scene)
-    amount = np.asarray(clip.optical_depth, np.float32).sum((1, 2))
-    assert (amount[:3] == 0).all()
-    assert (amount[3:] > 0).all()
-    np.testing.assert_array_equal(np.asarray(clip.leaking), np.arange(6) >= 3)
+    starting = np.flatnonzero((onsets(clips) >= 1) & (onsets(clips) < SMALL.frame_count))
+    assert len(starting) >= 2
+    for number in starting:
+        onset = int(onsets(clips)[number])
+        amount = clips.optical_depth[number].astype(np.float32).sum(axis=(1, 2))
+        assert (amount[:onset] == 0).all()
+        assert (amount[onset:] > 0).all()
+        np.testing.assert_array_equal(clips.leaking[number], np.arange(SMALL.frame_count) >= onset)
 
 
-def test_planes_go_on_as_the_data_room_would(clips):
-    planes = np.asarray(temporal_planes(clips))
-    fresh = int(np.flatnonzero(np.asarray(clips.age) == 0)[0]) if (np.asarray(clips.age) == 0).any() else None
-    fresh_clip = simulate_clip(replace(SMALL, fresh=1.0), 0) if fresh is None else jax.tree.map(lambda x: x[fresh], clips)
+def test_the_background_has_absorbed_old_plumes_and_not_new_ones(clips):
+    # Where there is gas now: the background of a new leak differs from the frame by all that the gas adds.
+    visible = np.flatnonzero(
+        (onsets(clips) >= 0) & (onsets(clips) < 4) & (clips.age > 20) & (clips.visibility[:, -1] > 8)
+    )
+    assert len(visible) > 0
+    for number in visible:
+        gas = clips.mask[number, -1] == 1
+        shown = clips.frames[number, -1].astype(np.float32) - clips.background[number]
+        assert shown[gas].mean() == pytest.approx(clips.contrast[number, -1][gas].astype(np.float32).mean(), rel=0.3)
+
+
+def test_planes_of_a_fresh_video_are_those_of_the_data_room(clips):
+    fresh = one(clips, int(np.flatnonzero(clips.age == 0)[0]))
     stream = TemporalPlanes().stream()
-    expected = np.stack([stream.push(frame[..., None]) for frame in np.asarray(fresh_clip.frames)])
-    np.testing.assert_allclose(np.asarray(temporal_planes(fresh_clip)), expected, atol=2e-3)
-    assert planes.shape == (CLIPS, 6, 96, 96, 3)
+    expected = np.stack([stream.push(frame[..., None]) for frame in fresh.frames])
+    np.testing.assert_allclose(np.asarray(temporal_planes(fresh)), expected, atol=2e-3)
+
+
+def test_planes_start_from_the_history_of_the_clip(clips):
+    planes = np.asarray(temporal_planes(clips))
+    assert planes.shape == (CLIPS, SMALL.frame_count, 96, 96, 3)
+    np.testing.assert_array_equal(planes[:, 0, ..., 1], clips.background)
+    np.testing.assert_array_equal(planes[..., 0], clips.frames)
+
+
+def test_captions_tell_leaks_from_none(clips):
+    for number in range(CLIPS):
+        clip = one(clips, number)
+        assert ("no gas leak" in caption(clip)) == (not (clip.mask == 1).any())

@@ -9,21 +9,21 @@ SIZE = (64, 80)
 
 
 def flow(**changes) -> FlowParameters:
-    values = dict(
-        wind=jnp.array([-0.2, 0.8]),
-        shear=jnp.float32(0.3),
-        gust=jnp.array([0.2, 0.1]),
-        gust_period=jnp.array([60.0, 90.0]),
-        gust_phase=jnp.array([0.0, 1.0]),
-        updraught=jnp.float32(0.4),
-        updraught_width=jnp.float32(8.0),
-        source=jnp.array([40.0, 12.0]),
-        turbulence=jnp.float32(0.3),
-        eddy_size=jnp.float32(30.0),
-        eddy_change=jnp.float32(0.1),
-        obstacle=jnp.array([30.0, 30.0, 6.0]),
-        key=jax.random.key(1),
-    )
+    values = {
+        "wind": jnp.array([-0.2, 0.8]),
+        "shear": jnp.float32(0.3),
+        "gust": jnp.array([0.2, 0.1]),
+        "gust_period": jnp.array([60.0, 90.0]),
+        "gust_phase": jnp.array([0.0, 1.0]),
+        "updraught": jnp.float32(0.4),
+        "updraught_width": jnp.float32(8.0),
+        "source": jnp.array([40.0, 12.0]),
+        "turbulence": jnp.float32(0.3),
+        "eddy_size": jnp.float32(30.0),
+        "eddy_change": jnp.float32(0.1),
+        "obstacle": jnp.array([30.0, 30.0, 6.0]),
+        "key": jax.random.key(1),
+    }
     return FlowParameters(**(values | changes))
 
 

@@ -1,0 +1,81 @@
+"""Simulated clips on disk: scenes in the layout of the published program, with all the truth beside them.
+
+<folder>/<scene>/images/00000.png   frames
+<folder>/<scene>/masks/00000.png    255 gas, 64 gas that no one could see, 0 clear
+<folder>/<scene>/truth.npz          optical_depth, contrast, steam, leaking, visibility, source
+<folder>/captions.jsonl             one line a scene: its name, caption, seed and index
+"""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import jax
+import numpy as np
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.simulation.captions import caption
+from jvlgs_jax.simulation.clip import SimulatedClip, simulate_clip
+from jvlgs_jax.simulation.config import SimulationConfig
+from jvlgs_jax.simulation.truth import CLEAR, GAS_PIXEL, IGNORED
+
+CAPTIONS = "captions.jsonl"
+_MASK_LEVELS = {CLEAR: 0, GAS_PIXEL: 255, IGNORED: 64}  # readers of the layout take gas from above 127
+
+
+def write_clips(config: SimulationConfig, count: int, folder: Path, *, prefix: str) -> Iterator[Path]:
+    """Writes clips 0 to count - 1 and yields the folder of each; those that are there already are kept.
+
+    UserError if `folder` holds clips of another config under the same names.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = []
+    for index in range(count):
+        scene = folder / f"{prefix}_{index:06d}"
+        record_path = scene / "scene.json"
+        settings = json.loads(json.dumps(dataclasses.asdict(config)))
+        if record_path.exists():
+            record = json.loads(record_path.read_text())
+            if record["config"] != settings:
+                raise UserError(f"{scene}: made with another config: choose an empty --output")
+        else:
+            clip = jax.device_get(simulate_clip(config, index))
+            record = {
+                "scene": scene.name,
+                "caption": caption(clip),
+                "seed": config.seed,
+                "index": index,
+                "config": settings,
+            }
+            _write_scene(clip, scene, record)
+        lines.append(json.dumps({key: value for key, value in record.items() if key != "config"}))
+        yield scene
+    partial = folder / f".partial-{CAPTIONS}"
+    partial.write_text("\n".join(lines) + "\n")
+    partial.replace(folder / CAPTIONS)
+
+
+def _write_scene(clip: SimulatedClip, scene: Path, record: dict[str, object]) -> None:
+    partial = scene.with_name(f".partial-{scene.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    levels = np.zeros(256, np.uint8)
+    for label, level in _MASK_LEVELS.items():
+        levels[label] = level
+    for name, images in (("images", clip.frames), ("masks", levels[np.asarray(clip.mask)])):
+        (partial / name).mkdir(parents=True)
+        for number, image in enumerate(np.asarray(images)):
+            cv2.imwrite(str(partial / name / f"{number:05d}.png"), image)
+    np.savez_compressed(
+        partial / "truth.npz",
+        optical_depth=clip.optical_depth,
+        contrast=clip.contrast,
+        steam=clip.steam,
+        leaking=clip.leaking,
+        visibility=clip.visibility,
+        source=clip.source,
+    )
+    (partial / "scene.json").write_text(json.dumps(record, indent=1))
+    partial.replace(scene)
