@@ -5,7 +5,9 @@ processes and hosts, before and after an interruption, and a training may go on 
 """
 
 import asyncio
+import ctypes
 import json
+import sys
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,6 +26,9 @@ READER_THREADS = 4
 READ_AHEAD = 4  # batches in the host's memory
 PLACED_AHEAD = 1  # batches on the devices beside the one in use
 POSITION = "position.json"
+
+KEPT_BYTES = 1 << 30
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +138,7 @@ class BatchIterator(grain.DatasetIterator[T], Generic[T]):
             flags.FLAGS.mark_as_parsed()  # Grain reads absl flags, which only a program of absl parses
         alone = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
         workers = grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=READ_AHEAD)
-        return iter(parts.to_iter_dataset(alone).mp_prefetch(workers, worker_init_fn=_one_thread))
+        return iter(parts.to_iter_dataset(alone).mp_prefetch(workers, worker_init_fn=prepare_worker))
 
 
 async def _save(directory: Any, state: str | None) -> None:
@@ -142,6 +147,13 @@ async def _save(directory: Any, state: str | None) -> None:
         await asyncio.to_thread((path / POSITION).write_text, state)
 
 
-def _one_thread(worker: int, workers: int) -> None:
-    """Keeps OpenCV from starting threads in every worker: the workers are as many as the cores."""
+def prepare_worker(worker: int = 0, workers: int = 1) -> None:
+    """Fits this process to make batches on one core: OpenCV starts no threads, and freed memory is kept.
+
+    The arrays of a clip are so large that the C library would give them back to the system each time and get them anew,
+    empty page by empty page; that can take a third of the time. Only glibc needs and knows the setting.
+    """
     cv2.setNumThreads(1)
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        libc.mallopt(_M_MMAP_THRESHOLD, 32 << 20)  # the most that glibc takes
+        libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)

@@ -9,12 +9,11 @@ import numpy as np
 from jaxtyping import Float32, Int
 
 from jvlgs_jax.data.augmentation.config import AugmentationConfig, augmentations
-from jvlgs_jax.data.augmentation.transform import ClipTransform
 from jvlgs_jax.data.batch_iterator import BatchIterator, Shard
+from jvlgs_jax.data.clip_maker import ClipMaker
 from jvlgs_jax.data.clips import ClipReader, ClipSample, no_truth
 from jvlgs_jax.data.planes import input_planes
-from jvlgs_jax.data.resize import resize
-from jvlgs_jax.data.sampling import ClipConfig, Direction, has_leak, index_clips
+from jvlgs_jax.data.sampling import ClipConfig, has_leak, index_clips
 from jvlgs_jax.data.splits import parse_split
 from jvlgs_jax.data.subsets import parse_subset
 from jvlgs_jax.errors import UserError
@@ -34,13 +33,14 @@ class Batch(NamedTuple):
 class DataConfig:
     """Where training data comes from and how it is fed; the defaults are the published ones.
 
-    `root`, `layout` and `threshold` are for `load_scenes`, `split` for `divide`, the rest for `training_batches`.
+    `root` to `split` are for `dataset.open_dataset`, the rest for `training_batches`.
     UserError for a value out of range.
 
     Attributes:
         root: the dataset's folder.
-        layout: of the folder, see `layouts.load_scenes`.
-        threshold: grey level of the stored truth above which a pixel is gas; None is the layout's own.
+        dataset: name of the dataset that `jvlgs prepare` has put into root; None: root holds the raw files.
+        layout: of raw files, see `layouts.load_scenes`.
+        threshold: of raw files: grey level of the stored truth above which a pixel is gas; None is the layout's own.
         split: which scenes are kept from training, e.g. "grouped/0" or "hold_out:group_3", see `splits`.
         subset: how much of the others is trained on, e.g. "10%" or "kshot:5", see `subsets`.
         subset_seed: of the choice of `subset`.
@@ -54,6 +54,7 @@ class DataConfig:
     """
 
     root: str = "data"
+    dataset: str | None = None
     layout: str = "auto"
     threshold: int | None = None
     split: str = "all"
@@ -124,48 +125,26 @@ def training_batches(
     UserError for no scenes, scenes without truth, and a batch that the processes cannot share equally.
     """
     shard = shard or Shard()
-    clips = _shuffled_clips(sources, config, seed)
-    maker = _ClipMaker(
-        readers=tuple(source.reader for source in sources),
-        clips=config.clips,
-        transforms=augmentations(config.augmentation, input_planes(config.planes), step=config.clips.step),
-        size=config.input_size,
-    )
-    # Parts of batches are made before they are shared out: clip and augmentation depend on the place in the whole.
-    made = clips.random_map(maker, seed=seed)
-    parts = made.batch(shard.rows(config.batch_size), drop_remainder=True, batch_fn=_stack)
+    clips = training_clips(sources, config, seed=seed)
+    # Clips are made before they are shared out: clip and augmentation depend on the place in the whole.
+    parts = clips.batch(shard.rows(config.batch_size), drop_remainder=True, batch_fn=_stack)
     return BatchIterator(parts, shard, workers=config.workers, place=place)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _ClipMaker:
-    """From (source, scene, first frame) to what the network is trained on."""
+def training_clips(sources: Sequence[ClipSource], config: DataConfig, *, seed: int) -> grain.MapDataset[ClipSample]:
+    """Returns the endless sequence of finished clips that `training_batches` cuts in batches; item i is made when read.
 
-    readers: tuple[ClipReader, ...]
-    clips: ClipConfig
-    transforms: tuple[ClipTransform, ...]
-    size: tuple[int, int]
-
-    def __call__(self, clip: Int[np.ndarray, "3"], rng: np.random.Generator) -> ClipSample:
-        source, scene, first = clip.tolist()
-        reader, direction = self.readers[source], self.clips.direction
-        if rng.random() < self.clips.reversal_probability:
-            direction = direction.opposite
-        # Transforms see the frames in the order of time; a clip that goes back is turned at the end.
-        in_time = slice(None, None, 1 if direction == Direction.LOOK_AHEAD else -1)
-        frames, supervised = self.clips.frames(first, reader.scenes[scene].length, direction)
-        sample = reader.read(scene, frames[in_time], supervised[in_time])
-        for transform in self.transforms:
-            sample = transform(sample, rng)
-        return ClipSample(*(resize_all(images, self.size)[in_time] for images in sample))
-
-
-def resize_all(images: Float32[np.ndarray, "t h w c"], size: tuple[int, int]) -> Float32[np.ndarray, "t h2 w2 c"]:
-    """Returns all `images` in `size` (height, width), see `resize`."""
-    resized = np.empty((len(images), *size, images.shape[-1]), np.float32)
-    for result, image in zip(resized, images, strict=True):
-        result[...] = resize(image, size)
-    return resized
+    UserError for no scenes and scenes without truth.
+    """
+    planes = input_planes(config.planes)
+    maker = ClipMaker(
+        readers=tuple(source.reader for source in sources),
+        planes=planes,
+        clips=config.clips,
+        transforms=augmentations(config.augmentation, planes, step=config.clips.step),
+        size=config.input_size,
+    )
+    return _shuffled_clips(sources, config, seed).random_map(maker, seed=seed)
 
 
 def _shuffled_clips(

@@ -17,9 +17,12 @@ WINDOW_LENGTH = 3
 
 
 class ClipSample(NamedTuple):
-    """One clip of t frames: planes in grey levels, and the truth of its s supervised frames in [0, 1]."""
+    """One clip of t frames: planes in grey levels, and the truth of its s supervised frames in [0, 1].
 
-    planes: Float32[np.ndarray, "t h w 3"]
+    There are c = 3 planes, or one where the three are the same grey picture: whatever follows has a third of the work.
+    """
+
+    planes: Float32[np.ndarray, "t h w c"]
     mask: Float32[np.ndarray, "s h w 1"]
 
 
@@ -35,6 +38,8 @@ class ClipReader(Protocol):
     def read(self, scene: int, frames: Int[np.ndarray, " t"], supervised: Int[np.ndarray, " s"]) -> ClipSample:
         """Returns the planes of the given frames and the masks of the supervised ones, at the scene's own size.
 
+        Three planes that are the same picture may be given as one.
+
         Args:
             scene: number of the scene in `scenes`.
             frames: frame numbers in any order, repeats allowed. Planes are causal and made of all frames before each,
@@ -47,7 +52,7 @@ class ClipReader(Protocol):
 class MemoryReader:
     """Reads scenes whose planes it makes once and keeps in memory.
 
-    A 320x240 frame takes 230 kB as `rgb` planes and 460 kB as `temporal` ones.
+    A 320x240 frame takes 77 kB as `rgb` planes if it is grey, 230 kB in colours, and 460 kB as `temporal` planes.
     """
 
     def __init__(self, scenes: Sequence[Scene], planes: InputPlanes, *, source: str = "memory") -> None:

@@ -59,6 +59,7 @@ class InputPlanes(Protocol):
 
     name: str
     colored: bool  # the planes are one picture's colours, not grey-level pictures of their own
+    remembers: bool  # some planes are means of earlier frames
     steps_per_level: int  # how finely a grey level must be stored: 1 (8 bits a pixel) or 256 (16 bits)
 
     def stream(self, memory: PlaneMemory | None = None) -> PlaneStream:
@@ -83,6 +84,7 @@ class RgbPlanes:
 
     name = "rgb"
     colored = True
+    remembers = False
     steps_per_level = 1
 
     def stream(self, memory: PlaneMemory | None = None) -> PlaneStream:
@@ -124,6 +126,7 @@ class TemporalPlanes:
 
     name = "temporal"
     colored = False
+    remembers = True
     steps_per_level = 256  # means have fractions, and a difference of half a grey level counts
 
     def stream(self, memory: PlaneMemory | None = None) -> PlaneStream:
@@ -201,7 +204,10 @@ def input_planes(name: str) -> InputPlanes:
 
 
 class ScenePlanes:
-    """The planes of a whole video, kept in memory in fixed point: 3 or 6 bytes a pixel, quick to read."""
+    """The planes of a whole video, kept in memory in fixed point: 1 or 2 bytes a pixel and plane, quick to read.
+
+    Where the three planes are one picture, as `rgb` ones of grey video are, it is kept once (c = 1 instead of 3).
+    """
 
     def __init__(self, planes: InputPlanes, frames: UInt8[np.ndarray, "n h w c"]) -> None:
         """Makes the planes of all `frames`."""
@@ -210,11 +216,14 @@ class ScenePlanes:
         stream = planes.stream()
         for stored, frame in zip(self._stored, frames, strict=True):
             stored[...] = np.rint(stream.push(frame) * self._steps)
+        first, second, third = np.moveaxis(self._stored, -1, 0)
+        if not planes.remembers and np.array_equal(first, second) and np.array_equal(first, third):
+            self._stored = np.ascontiguousarray(self._stored[..., :1])
 
     def __len__(self) -> int:
         return len(self._stored)
 
-    def __getitem__(self, frames: Int[np.ndarray, " t"]) -> Float32[np.ndarray, "t h w 3"]:
+    def __getitem__(self, frames: Int[np.ndarray, " t"]) -> Float32[np.ndarray, "t h w c"]:
         """Returns the planes of the given frames, in grey levels."""
         return self._stored[frames] / self._steps
 

@@ -1,19 +1,13 @@
 """What the camera adds: blur of its optics, noise of its sensor."""
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import cv2
 import numpy as np
-from jaxtyping import Float32
 
-from jvlgs_jax.data.augmentation.transform import Range, draw_age
+from jvlgs_jax.data.augmentation.transform import Range, draw_age, normal
 from jvlgs_jax.data.clips import ClipSample
 from jvlgs_jax.data.planes import InputPlanes, PlaneMemory
-
-_LEVELS = 1 << 16
-# The normal deviate of every 16-bit number: four times as fast as exact draws, and out to 4.3 deviations.
-_NORMAL = np.array([NormalDist().inv_cdf((level + 0.5) / _LEVELS) for level in range(_LEVELS)], np.float32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,24 +57,20 @@ class SensorNoise:
         if self.temporal == self.fixed_pattern == 0:
             return sample
         height, width = sample.planes.shape[1:3]
-        pattern = _normal(rng, (height, width, 1)) + _normal(rng, (1, width, 1))
+        pattern = normal(rng, (height, width, 1)) + normal(rng, (1, width, 1))
         pattern *= np.float32(rng.uniform(0, self.fixed_pattern) / np.sqrt(2))
         deviation = np.float32(rng.uniform(0, self.temporal))
         age = draw_age(rng)
         residues = self.planes.noise_response(age)
-        means = _normal(rng, (height, width, len(residues))) * (deviation * residues)
+        means = normal(rng, (height, width, len(residues))) * (deviation * residues)
         stream = self.planes.stream(PlaneMemory(age, means))
         noisy = np.empty(sample.planes.shape, np.float32)
         for number, (result, image) in enumerate(zip(noisy, sample.planes, strict=True)):
             if number and len(residues):
                 for _ in range(self.step - 1):  # the frames between, which the means have seen
-                    stream.push(deviation * _normal(rng, (height, width, 1)))
-            noise = stream.push(deviation * _normal(rng, (height, width, 1)))
-            np.add(image, noise, out=result)
-            result += pattern
+                    stream.push(deviation * normal(rng, (height, width, 1)))
+            noise = deviation * normal(rng, (height, width, 1))
+            shown = (stream.push(noise) if len(residues) else noise) + pattern
+            np.add(image, shown, out=result)
             np.clip(result, 0, 255, out=result)
         return sample._replace(planes=noisy)
-
-
-def _normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Float32[np.ndarray, "..."]:
-    return _NORMAL[rng.integers(_LEVELS, size=shape, dtype=np.uint16)]

@@ -37,10 +37,10 @@ class JpegArtefacts:
         quality = int(rng.integers(self.quality[0], self.quality[1] + 1))
         stored = np.empty(sample.planes.shape, np.float32)
         for result, image in zip(stored, sample.planes, strict=True):
-            result[...] = image
-            rounded = cv2.convertScaleAbs(image)
-            coded = _coded_colors(rounded, quality) if self.planes.colored else _coded_planes(rounded, quality)
-            cv2.add(result, cv2.subtract(coded, rounded, dtype=cv2.CV_32F), dst=result)
+            rounded = cv2.convertScaleAbs(image).reshape(image.shape)
+            in_colors = self.planes.colored and image.shape[-1] == 3
+            coded = (_coded_colors if in_colors else _coded_planes)(rounded, quality)
+            np.add(image, np.subtract(coded, rounded, dtype=np.float32), out=result)
             np.clip(result, 0, 255, out=result)
         return sample._replace(planes=stored)
 
@@ -50,13 +50,13 @@ def _coded_colors(image: UInt8[np.ndarray, "h w 3"], quality: int) -> UInt8[np.n
     return cv2.cvtColor(_round_trip(bgr, quality, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
 
 
-def _coded_planes(image: UInt8[np.ndarray, "h w 3"], quality: int) -> UInt8[np.ndarray, "h w 3"]:
+def _coded_planes(image: UInt8[np.ndarray, "h w c"], quality: int) -> UInt8[np.ndarray, "h w c"]:
     """One picture for all planes, each below the other, on rows that are whole blocks."""
     height = image.shape[0]
     padding = -height % _BLOCK
     planes = [cv2.copyMakeBorder(plane, 0, padding, 0, 0, cv2.BORDER_REPLICATE) for plane in cv2.split(image)]
     coded = _round_trip(np.concatenate(planes), quality, cv2.IMREAD_GRAYSCALE)
-    return cv2.merge([plane[:height] for plane in np.split(coded, len(planes))])
+    return cv2.merge([plane[:height] for plane in np.split(coded, len(planes))]).reshape(image.shape)
 
 
 def _round_trip(image: UInt8[np.ndarray, "..."], quality: int, kind: int) -> UInt8[np.ndarray, "..."]:

@@ -5,13 +5,15 @@ takes both for gas. They are added to a clip's planes directly: a pattern that m
 each plane multiplied by that plane's `drift_response`, so neither frames nor means are made again.
 """
 
+import math
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from jaxtyping import Float32
+from scipy import fft
 
-from jvlgs_jax.data.augmentation.transform import Range, draw_age
+from jvlgs_jax.data.augmentation.transform import Range, draw_age, normal
 from jvlgs_jax.data.clips import ClipSample
 from jvlgs_jax.data.planes import InputPlanes
 
@@ -42,27 +44,36 @@ class DriftingClouds:
         """Draws texture, drift and place anew for the clip."""
         if rng.random() >= self.probability:
             return sample
-        frames, height, width, _ = sample.planes.shape
-        clouds = self._texture(frames, -(-height // _COARSE), -(-width // _COARSE), rng)
-        clouds = np.stack([cv2.resize(image, (width, height)) for image in clouds])
-        clouds *= _soft_half_plane(height, width, rng)[..., None]
-        return sample._replace(planes=np.clip(sample.planes + clouds, 0, 255))
+        frames, height, width, channels = sample.planes.shape
+        textures = self._textures(frames, -(-height // _COARSE), -(-width // _COARSE), channels, rng)
+        place = _soft_half_plane(height, width, rng)[..., None]
+        clouded = np.empty(sample.planes.shape, np.float32)
+        for result, image, texture in zip(clouded, sample.planes, textures, strict=True):
+            clouds = cv2.resize(texture, (width, height)).reshape(image.shape)
+            np.multiply(clouds, place, out=result)
+            result += image
+            np.clip(result, 0, 255, out=result)
+        return sample._replace(planes=clouded)
 
-    def _texture(
-        self, frames: int, height: int, width: int, rng: np.random.Generator
-    ) -> Float32[np.ndarray, "t h w 3"]:
-        frequency = np.stack(np.meshgrid(np.fft.fftfreq(height), np.fft.rfftfreq(width), indexing="ij"))
-        distance = np.hypot(*frequency)
+    def _textures(
+        self, frames: int, height: int, width: int, channels: int, rng: np.random.Generator
+    ) -> Float32[np.ndarray, "t h w c"]:
+        rows, columns = fft.fftfreq(height).astype(np.float32)[:, None], fft.rfftfreq(width).astype(np.float32)
+        distance = np.hypot(rows, columns)
         distance[0, 0] = np.inf  # no mean: that is the exposure
-        spectrum = np.fft.rfft2(rng.standard_normal((height, width))) / distance ** rng.uniform(*_STEEPNESS)
-        texture = np.fft.irfft2(spectrum, (height, width))
-        spectrum *= np.exp(rng.uniform(*np.log(self.contrast))) / texture.std()
-        direction, speed = rng.uniform(0, 2 * np.pi), rng.uniform(0, self.speed / _COARSE)
-        phase = 2 * np.pi * speed * (np.sin(direction) * frequency[0] + np.cos(direction) * frequency[1])
-        response = self.planes.drift_response(phase, draw_age(rng))
-        moved = [spectrum * np.exp(-1j * phase * self.step * frame) for frame in range(frames)]
-        shown = np.stack(moved)[..., None] * response
-        return np.fft.irfft2(shown, (height, width), axes=(1, 2)).astype(np.float32)
+        spectrum = fft.rfft2(normal(rng, (height, width))) / distance ** np.float32(rng.uniform(*_STEEPNESS))
+        texture = fft.irfft2(spectrum, (height, width))
+        spectrum *= np.float32(np.exp(rng.uniform(*np.log(self.contrast))) / texture.std())
+        direction, speed = rng.uniform(0, 2 * math.pi), rng.uniform(0, self.speed / _COARSE)
+        phase = 2 * math.pi * speed * (math.sin(direction) * rows + math.cos(direction) * columns)
+        response = self.planes.drift_response(phase, draw_age(rng))[..., :channels]
+        shown = spectrum[..., None] * response.astype(np.complex64)
+        turn = np.exp(-1j * self.step * phase)[..., None]
+        moved = np.empty((frames, *shown.shape), np.complex64)
+        for frame in moved:
+            frame[...] = shown
+            shown = shown * turn
+        return fft.irfft2(moved, (height, width), axes=(1, 2))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,14 +97,18 @@ class ExposureDrift:
         phase = np.array(2 * np.pi / np.exp(rng.uniform(*np.log(_SWING))))
         start = rng.uniform(0, self.amplitude) * np.exp(1j * rng.uniform(0, 2 * np.pi))
         swing = start * np.exp(-1j * phase * self.step * np.arange(len(sample.planes)))
-        levels = (swing[:, None] * self.planes.drift_response(phase, draw_age(rng))).real.astype(np.float32)
-        return sample._replace(planes=np.clip(sample.planes + levels[:, None, None], 0, 255))
+        levels = (swing[:, None] * self.planes.drift_response(phase, draw_age(rng))).real
+        drifted = np.empty(sample.planes.shape, np.float32)
+        for result, image, level in zip(drifted, sample.planes, levels, strict=True):
+            cv2.add(image, (*level, 0.0), dst=result)  # pyrefly: ignore[no-matching-overload]  # a Scalar
+            np.clip(result, 0, 255, out=result)
+        return sample._replace(planes=drifted)
 
 
 def _soft_half_plane(height: int, width: int, rng: np.random.Generator) -> Float32[np.ndarray, "h w"]:
     """1 on one side of a random line, 0 on the other, with an edge that is sharp or soft: sky above a skyline."""
-    rows, columns = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     direction = rng.uniform(0, 2 * np.pi)
-    along = np.sin(direction) * rows + np.cos(direction) * columns
-    softness = np.exp(rng.uniform(*np.log((0.02, 0.5))))
-    return (1 / (1 + np.exp(-(along - rng.uniform(-1, 1)) / softness))).astype(np.float32)
+    rows, columns = np.linspace(-np.sin(direction), np.sin(direction), height), np.linspace(-1, 1, width)
+    along = (rows[:, None] + np.cos(direction) * columns).astype(np.float32)
+    softness = np.float32(np.exp(rng.uniform(*np.log((0.02, 0.5)))))
+    return 0.5 + 0.5 * np.tanh((along - np.float32(rng.uniform(-1, 1))) / (2 * softness))  # the logistic curve

@@ -7,7 +7,7 @@ import numpy as np
 
 from jvlgs_jax.data.clips import ClipSample
 
-_SIGNS = np.array(list("0123456789:.-/ ACEFHILMNTW%"))
+_SIGNS = "0123456789:.-/ ACEFHILMNTW%"
 _FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_DUPLEX)
 
 
@@ -37,7 +37,7 @@ class OnScreenText:
 
 def _write_line(planes: np.ndarray, rng: np.random.Generator) -> None:
     height, width = planes.shape[1:3]
-    text = "".join(rng.choice(_SIGNS, size=rng.integers(3, 20)))
+    text = "".join(_SIGNS[i] for i in rng.integers(len(_SIGNS), size=rng.integers(3, 20)))
     font, thickness = _FONTS[rng.integers(len(_FONTS))], int(rng.integers(1, 3))
     scale = cv2.getFontScaleFromHeight(font, max(int(height * rng.uniform(0.03, 0.07)), 5), thickness)
     (text_width, text_height), below = cv2.getTextSize(text, font, scale, thickness)
@@ -48,7 +48,7 @@ def _write_line(planes: np.ndarray, rng: np.random.Generator) -> None:
     left = int(rng.integers(max(width - box.shape[1], 0) + 1))
     region = planes[:, top : top + box.shape[0], left : left + box.shape[1]]  # cut off at the picture's edge
     glyphs = box[: region.shape[1], : region.shape[2], None].astype(np.float32) / 255
-    level = np.float32(rng.choice([rng.uniform(200, 255), rng.uniform(0, 40)]))
+    level = np.float32(rng.uniform(200, 255) if rng.random() < 0.5 else rng.uniform(0, 40))
     if rng.random() < 0.5:
         region[...] = 255 - level
     region += glyphs * (level - region)

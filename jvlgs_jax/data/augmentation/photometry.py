@@ -48,27 +48,30 @@ class PhotometricJitter:
         return sample._replace(planes=changed)
 
     def _jitter(
-        self, images: Float32[np.ndarray, "t h w 3"], results: Float32[np.ndarray, "t h w 3"], rng: np.random.Generator
+        self, images: Float32[np.ndarray, "t h w c"], results: Float32[np.ndarray, "t h w c"], rng: np.random.Generator
     ) -> None:
         """Writes the changed `images` to `results`; frame by frame, so that a frame stays in the processor's cache."""
         brightness, contrast, color, sharpness = (
             np.float32(rng.uniform(*range_)) for range_ in (self.brightness, self.contrast, self.color, self.sharpness)
         )
         for image, result in zip(images, results, strict=True):
-            np.minimum(np.multiply(image, brightness, out=result), 255, out=result)
+            np.clip(np.multiply(image, brightness, out=result), 0, 255, out=result)
         grey = np.mean([self._mean_grey(result) for result in results], dtype=np.float32)
         for result in results:
             result *= contrast
             result += (1 - contrast) * grey
             np.clip(result, 0, 255, out=result)
-            if self.planes.colored:
+            if self._has_colors(result):
                 cv2.transform(result, color * np.eye(3, dtype=np.float32) + (1 - color) * _LUMA, dst=result)
                 np.clip(result, 0, 255, out=result)
             _sharpen(result, float(sharpness))
 
-    def _mean_grey(self, image: Float32[np.ndarray, "h w 3"]) -> float:
+    def _mean_grey(self, image: Float32[np.ndarray, "h w c"]) -> float:
         means = cv2.mean(image)[:3]
-        return float(np.dot(means, _LUMA)) if self.planes.colored else means[0]
+        return float(np.dot(means, _LUMA)) if self._has_colors(image) else means[0]
+
+    def _has_colors(self, image: Float32[np.ndarray, "h w c"]) -> bool:
+        return self.planes.colored and image.shape[-1] == 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +87,7 @@ class PolarityFlip:
         return sample._replace(planes=255 - sample.planes)
 
 
-def _sharpen(image: Float32[np.ndarray, "h w 3"], factor: float) -> None:
+def _sharpen(image: Float32[np.ndarray, "h w c"], factor: float) -> None:
     """Blends in place from Pillow's SMOOTH of the image (0) over the image (1) to as far beyond (2)."""
     # SMOOTH weighs the centre 5/13 and its neighbours 1/13: 4/13 of the image and 9/13 of the 3x3 mean.
     mean = cv2.blur(image, (3, 3), borderType=cv2.BORDER_REPLICATE)
