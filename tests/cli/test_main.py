@@ -70,7 +70,7 @@ def test_signals_unwind_and_end_in_one_line(verb, capsys, ending, code, line):
     [
         ([], "required: VERB"),
         (["predct"], "unknown verb 'predct'; did you mean 'predict'?"),
-        (["xyz"], "the verbs are prepare, train, evaluate, predict, convert"),
+        (["xyz"], f"the verbs are {', '.join(frame.VERBS)}"),
         (["train", "--steps", "many"], "invalid int value: 'many'"),
         (["train", "--stepz", "3"], "unknown argument '--stepz'"),
         (["train", "--step", "3"], "unknown argument '--step'"),
@@ -99,7 +99,7 @@ def test_help_lists_every_verb_without_importing_jax():
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert result.returncode == 0
     assert result.stdout.rstrip().endswith("False")
-    assert all(f" {name} " in result.stdout for name in frame.VERBS)
+    assert set(frame.VERBS) <= set(result.stdout.split())
 
 
 def test_the_module_runs_as_the_command():
