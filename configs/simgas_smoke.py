@@ -21,11 +21,11 @@ def get_config() -> ConfigDict:
     config.model.text = to_config_dict(TextEncoderConfig.tiny())
 
     config.data.layout = "simgas"
-    config.data.held_out = ("group_3",)
+    config.data.split = "hold_out:group_3"
     config.data.planes = "temporal"
     config.data.input_size = (160, 224)
-    config.data.clip_length = 4
-    config.data.stride = 2
+    config.data.clips.length = 4
+    config.data.clips.stride = 2
     config.data.batch_size = 4
     config.data.leak_free_share = 0.25
 
