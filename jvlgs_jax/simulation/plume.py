@@ -71,7 +71,7 @@ def draw_flow(draw: Draws, config: PlumeConfig) -> FlowParameters:
     ahead = jnp.stack(
         [direction[0] * turn[0] - direction[1] * turn[1], direction[0] * turn[1] + direction[1] * turn[0]]
     )
-    radius = draw.uniform((2.0, 6.0)) * draw.chance(0.25)
+    radius = draw.uniform((2.0, 6.0)) * draw.chance(0.1)
     return FlowParameters(
         wind=speed * direction,
         shear=draw.uniform((-0.6, 0.6)),

@@ -10,7 +10,17 @@ from jvlgs_jax.simulation.config import CameraConfig, DistractorConfig, PlumeCon
 def _simgas_like() -> SimulationConfig:
     """A fixed camera at the ground before tanks and pipes under a cold sky: little noise, easy to moderate leaks."""
     return SimulationConfig(
-        plume=PlumeConfig(leak_free=0.25, cell=(0.4, 4.0), reach=(20.0, 90.0)),
+        age=(80.0, 1500.0),
+        plume=PlumeConfig(
+            leak_free=0.25,
+            onset=(0.15, 0.65, 0.2),
+            peak_optical_depth=(0.3, 3.0),
+            cell=(0.6, 5.0),
+            speed=(0.35, 1.0),
+            reach=(20.0, 90.0),
+            diffusivity=(0.04, 0.4),
+            wisps=(0.05, 0.35),
+        ),
         scenery=SceneryConfig(horizon=(0.7, 1.1)),
         camera=CameraConfig(text=0.1),
     )

@@ -1,0 +1,136 @@
+"""What simulated clips cost, and how they compare with real ones.
+
+    python benchmarks/simulation.py speed
+    python benchmarks/simulation.py statistics --preset simgas_like --clips 100 --real FOLDER
+    python benchmarks/simulation.py sheet --preset simgas_like --clips 12 --output sheet.png
+
+`FOLDER` holds any dataset that `jvlgs evaluate` reads. `speed` times this machine; `statistics` prints percentiles of
+the gas's contrast, area, temporal change and edge width, measured alike on both; `sheet` draws frame, frame minus
+causal background (times 4), and truth.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jvlgs_jax.data.layouts import load_scenes
+from jvlgs_jax.data.planes import TemporalPlanes, luma
+from jvlgs_jax.simulation.clip import simulate_batch, simulate_clip
+from jvlgs_jax.simulation.planes import temporal_planes
+from jvlgs_jax.simulation.presets import PRESET_NAMES, preset
+
+EVERY = 8  # frames between two measurements: neighbours are alike
+LEAST_AREA = 30  # pixels
+SHOWN_FRAME = 20
+
+
+class GasFrame(NamedTuple):
+    """Measures of the gas in one frame."""
+
+    contrast: float  # mean |frame - causal background| in the mask, grey levels
+    area: float  # per cent of the picture
+    change: float  # mean |frame - the one before| in the mask, grey levels
+    edge_width: float  # contrast over the mean gradient along the mask's edge, pixels
+
+
+def measure(planes: np.ndarray, previous: np.ndarray, mask: np.ndarray) -> GasFrame:
+    """Measures one frame from its planes (h, w, 3), the frame before it and the mask."""
+    shown = cv2.GaussianBlur(planes[..., 0] - planes[..., 1], (0, 0), 1.0)
+    edge = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)) > 0
+    gradient = np.hypot(*np.gradient(shown))[edge].mean()
+    contrast = np.abs(shown[mask]).mean()
+    change = np.abs(planes[..., 0] - previous)[mask].mean()
+    return GasFrame(contrast, 100 * mask.mean(), change, contrast / max(gradient, 1e-3))
+
+
+def real_frames(folder: Path) -> Iterator[GasFrame]:
+    """Measures the gas frames of a labelled dataset."""
+    for scene in load_scenes(folder):
+        assert scene.truth is not None
+        stream, previous = TemporalPlanes().stream(), luma(scene.frames[0]).astype(np.float32)
+        for number, (frame, truth) in enumerate(zip(scene.frames, scene.truth, strict=True)):
+            planes = stream.push(frame)
+            if number % EVERY == 0 and truth.sum() >= LEAST_AREA:
+                yield measure(planes, previous, truth > 0)
+            previous = planes[..., 0]
+
+
+def simulated_frames(name: str, clips: int) -> Iterator[GasFrame]:
+    """Measures the gas frames of a preset's first clips."""
+    for index in range(clips):
+        clip = simulate_clip(preset(name), index)
+        planes, masks = np.asarray(temporal_planes(clip)), np.asarray(clip.mask) == 1
+        for number in range(EVERY, len(masks), EVERY):
+            if masks[number].sum() >= LEAST_AREA:
+                yield measure(planes[number], planes[number - 1, ..., 0], masks[number])
+
+
+def statistics(args: argparse.Namespace) -> None:
+    """Prints percentiles of both as a Markdown table."""
+    sets = {f"{args.preset}, simulated": list(simulated_frames(args.preset, args.clips))}
+    if args.real:
+        sets["real"] = list(real_frames(args.real))
+    print("| frames of | n | " + " | ".join(field.replace("_", " ") for field in GasFrame._fields) + " |")
+    print("|---|---|" + "---|" * len(GasFrame._fields))
+    for name, frames in sets.items():
+        columns = np.percentile(np.array(frames), (10, 50, 90), axis=0).T
+        cells = [f"{low:.2f} / **{middle:.2f}** / {high:.2f}" for low, middle, high in columns]
+        print(f"| {name} | {len(frames)} | " + " | ".join(cells) + " |")
+
+
+def speed(args: argparse.Namespace) -> None:
+    """Prints clips a second at batch 1 and 16, and what compiling takes."""
+    config = preset(args.preset)
+    for batch in (1, 16):
+        started = time.perf_counter()
+        program = simulate_batch.lower(config, jnp.arange(batch), abreast=args.abreast).compile()
+        compiled = time.perf_counter() - started
+        memory = program.memory_analysis()
+        seconds = []
+        for repeat in range(3):
+            started = time.perf_counter()
+            jax.block_until_ready(program(jnp.arange(batch) + repeat * batch))
+            seconds.append(time.perf_counter() - started)
+        print(
+            f"batch {batch}: {batch / min(seconds):.2f} clips/s (32 frames, 240x320; best of 3), compiled in "
+            f"{compiled:.1f} s, temporary {memory.temp_size_in_bytes / 2**20:.0f} MiB, "
+            f"output {memory.output_size_in_bytes / 2**20:.0f} MiB"
+        )
+
+
+def sheet(args: argparse.Namespace) -> None:
+    """Draws three panels a clip, four clips a column."""
+    rows = []
+    for index in range(args.first, args.first + args.clips):
+        clip = jax.device_get(simulate_clip(preset(args.preset), index))
+        frame = clip.frames[SHOWN_FRAME].astype(np.float32)
+        difference = 128 + 4 * (frame - clip.background)
+        truth = np.select([clip.mask[SHOWN_FRAME] == 1, clip.mask[SHOWN_FRAME] == 255], [255, 90], 0)
+        rows.append(np.clip(np.hstack([frame, difference, truth]), 0, 255).astype(np.uint8))
+    columns = [np.vstack(rows[start : start + 4]) for start in range(0, len(rows) - len(rows) % 4, 4)]
+    cv2.imwrite(str(args.output), cv2.resize(np.hstack(columns), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+
+
+def main() -> None:
+    """Runs one of the three."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("speed", "statistics", "sheet"))
+    parser.add_argument("--preset", choices=PRESET_NAMES, default="simgas_like")
+    parser.add_argument("--clips", type=int, default=12)
+    parser.add_argument("--first", type=int, default=0, help="number of the sheet's first clip")
+    parser.add_argument("--abreast", type=int, default=1, help="clips made at a time")
+    parser.add_argument("--real", type=Path, help="folder of a labelled dataset to set beside")
+    parser.add_argument("--output", type=Path, default=Path("sheet.png"))
+    args = parser.parse_args()
+    {"speed": speed, "statistics": statistics, "sheet": sheet}[args.what](args)
+
+
+if __name__ == "__main__":
+    main()
