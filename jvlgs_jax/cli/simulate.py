@@ -4,6 +4,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from jvlgs_jax.errors import UserError
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
@@ -26,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
     from jvlgs_jax.simulation.export import write_clips
     from jvlgs_jax.simulation.presets import preset
 
+    if args.clips < 1:
+        raise UserError(f"--clips {args.clips}: at least 1 is needed")
     config = dataclasses.replace(preset(args.preset), frame_count=args.frames, seed=args.seed)
     for _ in tqdm(write_clips(config, args.clips, args.output, prefix=args.preset), total=args.clips, unit="clip"):
         pass

@@ -32,11 +32,11 @@ def write_clips(config: SimulationConfig, count: int, folder: Path, *, prefix: s
     UserError if `folder` holds clips of another config under the same names.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    settings = json.loads(json.dumps(dataclasses.asdict(config)))
     lines = []
     for index in range(count):
         scene = folder / f"{prefix}_{index:06d}"
         record_path = scene / "scene.json"
-        settings = json.loads(json.dumps(dataclasses.asdict(config)))
         if record_path.exists():
             record = json.loads(record_path.read_text())
             if record["config"] != settings:
