@@ -44,14 +44,14 @@ class DriftingClouds:
         """Draws texture, drift and place anew for the clip."""
         if rng.random() >= self.probability:
             return sample
-        frames, height, width, channels = sample.planes.shape
+        frames, height, width, _ = sample.planes.shape
+        channels = 3 if self.planes.remembers else 1  # clouds are grey: one texture for planes that are the frame
         textures = self._textures(frames, -(-height // _COARSE), -(-width // _COARSE), channels, rng)
         place = _soft_half_plane(height, width, rng)[..., None]
         clouded = np.empty(sample.planes.shape, np.float32)
         for result, image, texture in zip(clouded, sample.planes, textures, strict=True):
-            clouds = cv2.resize(texture, (width, height)).reshape(image.shape)
-            np.multiply(clouds, place, out=result)
-            result += image
+            clouds = cv2.resize(texture, (width, height)).reshape(height, width, channels)
+            np.add(image, clouds * place, out=result)
             np.clip(result, 0, 255, out=result)
         return sample._replace(planes=clouded)
 
