@@ -18,7 +18,7 @@ from jvlgs_datasets.simgas.simgas_dataset_builder import Builder
 from jvlgs_jax.data.clips import ClipReader, MemoryReader
 from jvlgs_jax.data.layouts import load_scenes
 from jvlgs_jax.data.planes import input_planes
-from jvlgs_jax.data.records import RecordReader
+from jvlgs_jax.data.records.reader import RecordReader
 
 FRAMES_PER_RECORD = (1, 4, 8, 16, 32)
 CLIP_LENGTHS = (3, 8)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from jvlgs_jax.data.gas_builder import GasBuilder
 from jvlgs_jax.data.layouts.cgd import find_cgd
 from jvlgs_jax.data.layouts.scene_files import SceneFiles
+from jvlgs_jax.data.records.builder import GasBuilder
 
 
 class Builder(GasBuilder):

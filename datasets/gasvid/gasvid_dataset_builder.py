@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import ClassVar
 
-from jvlgs_jax.data.gas_builder import GasBuilder, GasConfig
 from jvlgs_jax.data.layouts.gasvid import find_gasvid, find_gasvid_fgstp
 from jvlgs_jax.data.layouts.scene_files import SceneFiles
+from jvlgs_jax.data.records.builder import GasBuilder, GasConfig
 
 FGSTP = "fgstp"
 

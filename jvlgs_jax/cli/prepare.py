@@ -40,10 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Builds or checks the dataset, and prints a table of its scenes."""
     # Imported here, so that `jvlgs prepare --help` need not wait for JAX and TFDS.
-    from jvlgs_jax.data.prepare import prepare
-    from jvlgs_jax.data.record_index import find_dataset
+    from jvlgs_jax.data.records.index import find_dataset
+    from jvlgs_jax.data.records.prepare import prepare
+    from jvlgs_jax.data.records.summary import summary
     from jvlgs_jax.data.splits import describe_splits
-    from jvlgs_jax.data.summary import summary
 
     index = prepare(args.dataset, manual_dir=args.manual_dir, data_dir=args.data_dir, skip_bad=args.skip_bad)
     print(f"{summary(index)}\n\n{find_dataset(args.data_dir, args.dataset)}")
@@ -60,7 +60,7 @@ def _draw_preview(args: argparse.Namespace) -> None:
     from jvlgs_jax.data.batches import ClipSource, training_clips
     from jvlgs_jax.data.planes import input_planes
     from jvlgs_jax.data.preview import contact_sheet
-    from jvlgs_jax.data.records import RecordReader
+    from jvlgs_jax.data.records.reader import RecordReader
     from jvlgs_jax.experiment import Experiment, load_experiment
     from jvlgs_jax.inference.replacement import replacement
 

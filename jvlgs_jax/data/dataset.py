@@ -9,8 +9,8 @@ from jvlgs_jax.data.batches import ClipSource, DataConfig
 from jvlgs_jax.data.clips import MemoryReader
 from jvlgs_jax.data.layouts import load_scenes
 from jvlgs_jax.data.planes import input_planes
-from jvlgs_jax.data.record_index import is_prepared
-from jvlgs_jax.data.records import RecordReader
+from jvlgs_jax.data.records.index import is_prepared
+from jvlgs_jax.data.records.reader import RecordReader
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.data.splits import divide
 from jvlgs_jax.errors import UserError

@@ -3,7 +3,7 @@ import pytest
 
 from jvlgs_jax.data.batches import DataConfig, training_batches
 from jvlgs_jax.data.dataset import open_dataset
-from jvlgs_jax.data.prepare import prepare
+from jvlgs_jax.data.records.prepare import prepare
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.errors import UserError
 

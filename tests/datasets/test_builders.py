@@ -14,10 +14,10 @@ import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import dataset_metadata
 
-from jvlgs_jax.data import gas_builder
 from jvlgs_jax.data.planes import input_planes
-from jvlgs_jax.data.prepare import DATASETS, prepare
-from jvlgs_jax.data.records import RecordReader
+from jvlgs_jax.data.records import builder as gas_builder
+from jvlgs_jax.data.records.prepare import DATASETS, prepare
+from jvlgs_jax.data.records.reader import RecordReader
 from jvlgs_jax.errors import UserError
 
 ROOT = Path(__file__).parents[2]
@@ -173,7 +173,7 @@ def test_neither_building_nor_reading_imports_tensorflow(tmp_path):
         import numpy as np
         from jvlgs_jax.cli.main import main
         from jvlgs_jax.data.planes import input_planes
-        from jvlgs_jax.data.records import RecordReader
+        from jvlgs_jax.data.records.reader import RecordReader
 
         raw, data = sys.argv[1:]
         assert main(["prepare", "--dataset=simgas", f"--manual-dir={raw}", f"--data-dir={data}"]) == 0

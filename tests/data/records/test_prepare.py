@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from jvlgs_jax.data.prepare import prepare
+from jvlgs_jax.data.records.prepare import prepare
 from jvlgs_jax.errors import UserError
 
 

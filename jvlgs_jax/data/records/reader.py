@@ -12,9 +12,9 @@ from jaxtyping import Float32, Int, UInt8, UInt16
 from jvlgs_jax.data.clips import ClipSample, no_truth
 from jvlgs_jax.data.gain import EIGHT_BITS
 from jvlgs_jax.data.planes import InputPlanes, PlaneMemory
-from jvlgs_jax.data.record_index import SceneRecords, find_dataset, read_index
+from jvlgs_jax.data.records.index import SceneRecords, find_dataset, read_index
+from jvlgs_jax.data.records.recorder import decode_means
 from jvlgs_jax.data.scene import Scene, SceneInfo
-from jvlgs_jax.data.scene_records import decode_means
 from jvlgs_jax.errors import UserError
 
 RECORDS_KEPT = 4  # of the scene being read; a clip rarely spans more

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from statistics import median
 
-from jvlgs_jax.data.record_index import RecordIndex, SceneRecords
+from jvlgs_jax.data.records.index import RecordIndex, SceneRecords
 
 MOST_ROWS = 60  # a dataset of more scenes gets a row for each split
 

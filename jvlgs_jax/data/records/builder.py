@@ -14,8 +14,8 @@ from tensorflow_datasets.core.example_serializer import ExampleSerializer
 from tqdm import tqdm
 
 from jvlgs_jax.data.layouts.scene_files import SceneFiles
-from jvlgs_jax.data.record_index import RecordIndex, SceneRecords
-from jvlgs_jax.data.scene_records import FRAMES_PER_RECORD, Example, SceneRecorder
+from jvlgs_jax.data.records.index import RecordIndex, SceneRecords
+from jvlgs_jax.data.records.recorder import FRAMES_PER_RECORD, Example, SceneRecorder
 from jvlgs_jax.errors import UserError
 
 SHARD_BYTES = 256 << 20
@@ -63,7 +63,7 @@ class GasBuilder(tfds.core.GeneratorBasedBuilder):
 
         Args:
             skip_bad: leave damaged scenes out and list them, instead of raising at the first. Reads every scene twice.
-            frames_per_record: see `scene_records.FRAMES_PER_RECORD`.
+            frames_per_record: see `recorder.FRAMES_PER_RECORD`.
             file_format: array records, whatever TFDS passes on.
             kwargs: TFDS's own: data_dir, config, version.
         """

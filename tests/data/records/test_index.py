@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jvlgs_jax.data.gain import Gain
-from jvlgs_jax.data.record_index import (
+from jvlgs_jax.data.records.index import (
     AreaStatistics,
     RecordIndex,
     SceneRecords,

@@ -4,7 +4,7 @@ import pytest
 
 from jvlgs_jax.data.layouts import find_scenes
 from jvlgs_jax.data.planes import TemporalPlanes
-from jvlgs_jax.data.scene_records import SceneRecorder, decode_means, encode_means
+from jvlgs_jax.data.records.recorder import SceneRecorder, decode_means, encode_means
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (11, 24, 32), dtype=np.uint8)
 

@@ -1,8 +1,8 @@
 import numpy as np
 
-from jvlgs_jax.data.record_index import AreaStatistics, RecordIndex, SceneRecords
+from jvlgs_jax.data.records.index import AreaStatistics, RecordIndex, SceneRecords
+from jvlgs_jax.data.records.summary import summary
 from jvlgs_jax.data.scene import SceneInfo
-from jvlgs_jax.data.summary import summary
 
 
 def scene(name, leak, areas=None, split=None):

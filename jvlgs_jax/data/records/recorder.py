@@ -16,7 +16,7 @@ from jaxtyping import Float32, UInt8, UInt16
 from jvlgs_jax.data.gain import GAIN_FRAMES, Gain, measure_gain
 from jvlgs_jax.data.layouts.scene_files import SceneFiles, StoredFrame
 from jvlgs_jax.data.planes import PlaneMemory, PlaneStream, TemporalPlanes
-from jvlgs_jax.data.record_index import AreaStatistics, SceneRecords
+from jvlgs_jax.data.records.index import AreaStatistics, SceneRecords
 from jvlgs_jax.data.scene import SceneInfo
 
 FRAMES_PER_RECORD = 8  # see docs/data.md for what 1, 8, 16 and 32 cost

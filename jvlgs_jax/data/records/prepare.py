@@ -11,8 +11,8 @@ from absl import logging
 from tqdm import tqdm
 
 from jvlgs_jax.data.planes import input_planes
-from jvlgs_jax.data.record_index import RecordIndex, find_dataset, read_index
-from jvlgs_jax.data.records import RecordReader
+from jvlgs_jax.data.records.index import RecordIndex, find_dataset, read_index
+from jvlgs_jax.data.records.reader import RecordReader
 from jvlgs_jax.errors import UserError
 
 DATASETS = ("simgas", "igs_few", "igs", "gasvid", "cgd", "gas_db", "gas_folder")

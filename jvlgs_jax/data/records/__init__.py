@@ -1,0 +1,1 @@
+"""Datasets as records on disk: built once, read at random."""
