@@ -3,7 +3,7 @@
     clip = simulate_clip(preset("simgas_like"), 7)
     clips = simulate_batch(preset("simgas_like"), jnp.arange(16))
 
-Both are pure functions of (config, index) and compile once a config; clip 7 is the same in every batch.
+Both are pure functions of (config, index) and share one program a config; clip 7 is the same in every batch.
 """
 
 import functools
@@ -58,18 +58,22 @@ def simulate_clip(config: SimulationConfig, index: int) -> SimulatedClip:
     return jax.tree.map(lambda leaf: leaf[0], simulate_batch(config, jnp.asarray([index])))
 
 
-@functools.partial(jax.jit, static_argnums=0, static_argnames="abreast")
 def simulate_batch(config: SimulationConfig, indices: Int[Array, " b"], *, abreast: int = 1) -> SimulatedClip:
     """Returns the clips of the given numbers, stacked along a first axis.
 
-    Clips are made `abreast` at a time, always so many, so that the size of the batch changes no bit of a clip: 1 suits
-    a CPU; an accelerator is kept busy by 8 or more.
+    Always `abreast` clips are made at a time, by one program, so that the size of the batch changes no bit of a clip
+    and compiles nothing anew. 1 suits a CPU; an accelerator is kept busy by 8 or more.
     """
-    groups = -(-len(indices) // abreast)
-    padded = jnp.pad(indices, (0, groups * abreast - len(indices)), mode="edge").reshape(groups, abreast)
-    make = jax.vmap(lambda index: render_clip(config, draw_parameters(config, index)))
-    clips = jax.lax.map(make, padded)
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[: len(indices)], clips)
+    missing = -len(indices) % abreast
+    groups = jnp.pad(indices, (0, missing), mode="edge").reshape(-1, abreast)
+    made = [simulate_abreast(config, group) for group in groups]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[: len(indices)], *made)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def simulate_abreast(config: SimulationConfig, indices: Int[Array, " b"]) -> SimulatedClip:
+    """Returns the clips of the given numbers, all made at once; another number of them may round differently."""
+    return jax.vmap(lambda index: render_clip(config, draw_parameters(config, index)))(indices)
 
 
 def render_clip(config: SimulationConfig, scene: SceneParameters) -> SimulatedClip:
