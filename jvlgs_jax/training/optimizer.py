@@ -1,11 +1,15 @@
-"""The optimizer: Adam with a clamp on every element of the gradient, and its learning-rate schedules."""
+"""Optimizers and learning-rate schedules by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import jax
 import optax
+from jaxtyping import PyTree
 
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.training.layer_decay import scale_by_layer
+from jvlgs_jax.training.variable_paths import variable_path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,9 +17,17 @@ class OptimizerConfig:
     """How parameters are changed; the defaults are the published ones, to which the steps of the decay are added.
 
     Attributes:
+        name: one of OPTIMIZERS: "adam" or "adamw".
         learning_rate: the largest one of the schedule.
         epsilon: added to the denominator of Adam.
+        weight_decay: adamw shrinks the kernels, not biases, norms and embeddings, by this times the learning rate.
         gradient_clamp: each element of the gradient is cut to this magnitude; None leaves it as it is.
+        gradient_norm: a gradient of a larger norm than this, after the clamp, is scaled down to it; None leaves it.
+        layer_decay: factor of the learning rate from each block of the video encoder to the one before it, see
+            `layer_decay`; 1 trains all alike.
+        micro_batches: equal parts of a batch that go through the network one after the other, to need less memory;
+            their mean gradient makes one step. BatchNorm normalises each by itself and moves its running statistics
+            with each.
         schedule: of the learning rate, one of SCHEDULES: "step_decay" or "warmup_cosine".
         decay_steps: step_decay multiplies the rate by decay_factor from each of these steps on.
         decay_factor: see decay_steps.
@@ -26,9 +38,14 @@ class OptimizerConfig:
             for no such mean.
     """
 
+    name: str = "adam"
     learning_rate: float = 1e-4
     epsilon: float = 1e-8
+    weight_decay: float = 0.05
     gradient_clamp: float | None = 0.5
+    gradient_norm: float | None = None
+    layer_decay: float = 1.0
+    micro_batches: int = 1
     schedule: str = "step_decay"
     decay_steps: tuple[int, ...] = ()
     decay_factor: float = 0.1
@@ -41,8 +58,19 @@ class OptimizerConfig:
             raise UserError(f"learning_rate is {self.learning_rate}, it must be positive: the published one is 1e-4")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise UserError(f"ema_decay is {self.ema_decay}, it must lie between 0 and 1: use None for no mean")
-        if self.schedule not in SCHEDULES:
-            raise UserError(f"unknown schedule {self.schedule!r}: the choices are {', '.join(SCHEDULES)}")
+        if not 0 < self.layer_decay <= 1:
+            raise UserError(f"layer_decay is {self.layer_decay}, it must be above 0 and at most 1: use 1 for no decay")
+        if self.weight_decay < 0:
+            raise UserError(f"weight_decay is {self.weight_decay}, the least is 0: use 0 for no decay")
+        for name in ("gradient_clamp", "gradient_norm"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UserError(f"{name} is {value}, it must be positive: use None for no limit")
+        if self.micro_batches < 1:
+            raise UserError(f"micro_batches is {self.micro_batches}, the least is 1: use 1 for whole batches")
+        for kind, name, known in (("optimizer", self.name, OPTIMIZERS), ("schedule", self.schedule, SCHEDULES)):
+            if name not in known:
+                raise UserError(f"unknown {kind} {name!r}: the choices are {', '.join(known)}")
 
 
 def step_decay(config: OptimizerConfig, steps: int) -> optax.Schedule:
@@ -65,8 +93,37 @@ SCHEDULES: dict[str, Callable[[OptimizerConfig, int], optax.Schedule]] = {
 }
 
 
+def adam(config: OptimizerConfig, schedule: optax.Schedule) -> optax.GradientTransformation:
+    """The published optimizer: Adam (Kingma and Ba, 2015, arXiv:1412.6980), without weight decay."""
+    return optax.adam(schedule, eps=config.epsilon)
+
+
+def adamw(config: OptimizerConfig, schedule: optax.Schedule) -> optax.GradientTransformation:
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, arXiv:1711.05101)."""
+    return optax.adamw(schedule, eps=config.epsilon, weight_decay=config.weight_decay, mask=decayed)
+
+
+OPTIMIZERS: dict[str, Callable[[OptimizerConfig, optax.Schedule], optax.GradientTransformation]] = {
+    "adam": adam,
+    "adamw": adamw,
+}
+
+
+def decayed(params: PyTree) -> PyTree[bool]:
+    """Returns which parameters weight decay shrinks: the kernels; not biases, norms and embeddings.
+
+    The name decides, not the number of axes, as the biases of stacked blocks are matrices.
+    """
+    return jax.tree_util.tree_map_with_path(lambda path, _: variable_path(path).split("/")[-1] == "kernel", params)
+
+
 def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransformation:
     """Returns the optimizer for a training of `steps` steps, for the parameters that are not frozen."""
-    schedule = SCHEDULES[config.schedule](config, steps)
-    clamp = optax.identity() if config.gradient_clamp is None else optax.clip(config.gradient_clamp)
-    return optax.chain(clamp, optax.adam(schedule, eps=config.epsilon))
+    limits = []
+    if config.gradient_clamp is not None:
+        limits.append(optax.clip(config.gradient_clamp))
+    if config.gradient_norm is not None:
+        limits.append(optax.clip_by_global_norm(config.gradient_norm))
+    optimizer = OPTIMIZERS[config.name](config, SCHEDULES[config.schedule](config, steps))
+    rates = [] if config.layer_decay == 1 else [scale_by_layer(config.layer_decay)]
+    return optax.chain(*limits, optimizer, *rates)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 from jvlgs_jax.data.batches import Batch
 from jvlgs_jax.data.planes import InputPlanes
 from jvlgs_jax.data.prompts import PromptTokens
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.losses import LossFunction
 from jvlgs_jax.training.optimizer import OptimizerConfig
@@ -74,22 +75,37 @@ def make_train_step(
 ) -> TrainStep:
     """Returns the compiled step for the model `graphdef`. The state that is passed to it is donated: use it no more.
 
-    The metrics are of the model before the step: `loss`, its terms `bce` and `iou`, and `gradient_norm` (before the
-    clamp).
+    The metrics are of the model before the step: `loss`, its terms `bce` and `iou`, and `gradient_norm` (before any
+    limit). With micro-batches each is the mean over them, of the gradient too. UserError, when it is first called, for
+    a batch that cannot be cut into equal micro-batches.
     """
     groups = variable_groups(config.frozen)
 
+    def loss_of(
+        params: nnx.State, frozen: nnx.State, stats: nnx.State, batch: Batch
+    ) -> tuple[Float[Array, ""], tuple[Metrics, nnx.State]]:
+        # copy: BatchNorm changes its statistics in place
+        model = nnx.merge(graphdef, params, frozen, stats, copy=True)
+        output = model(planes.normalize(jnp.asarray(batch.planes)), text(model))
+        terms = loss(output.logits, jnp.asarray(batch.mask))
+        metrics = {"loss": terms.total, "bce": terms.bce, "iou": terms.iou}
+        return terms.total, (metrics, nnx.state(model, *groups)[-1])
+
     @partial(jax.jit, donate_argnames="state")
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        def loss_of(params: nnx.State) -> tuple[Float[Array, ""], tuple[Metrics, nnx.State]]:
-            # copy: BatchNorm changes its statistics in place
-            model = nnx.merge(graphdef, params, state.frozen, state.stats, copy=True)
-            output = model(planes.normalize(jnp.asarray(batch.planes)), text(model))
-            terms = loss(output.logits, jnp.asarray(batch.mask))
-            metrics = {"loss": terms.total, "bce": terms.bce, "iou": terms.iou}
-            return terms.total, (metrics, nnx.state(model, *groups)[-1])
+        def add(
+            carried: tuple[nnx.State, nnx.State], micro_batch: Batch
+        ) -> tuple[tuple[nnx.State, nnx.State], Metrics]:
+            total, stats = carried
+            gradients, (metrics, stats) = jax.grad(loss_of, has_aux=True)(
+                state.params, state.frozen, stats, micro_batch
+            )
+            return (jax.tree.map(jnp.add, total, gradients), stats), metrics
 
-        gradients, (metrics, stats) = jax.grad(loss_of, has_aux=True)(state.params)
+        zeros = jax.tree.map(jnp.zeros_like, state.params)
+        micro_batches = jax.tree.map(partial(_cut, count=config.micro_batches), batch)
+        (total, stats), metrics = jax.lax.scan(add, (zeros, state.stats), micro_batches)
+        gradients, metrics = jax.tree.map(lambda x: x / config.micro_batches, total), jax.tree.map(jnp.mean, metrics)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = cast(nnx.State, optax.apply_updates(state.params, updates))
         following = TrainState(
@@ -109,3 +125,16 @@ def _running_mean(mean: nnx.State | None, params: nnx.State, decay: float | None
     if mean is None or decay is None:
         return None
     return cast(nnx.State, optax.incremental_update(params, mean, 1 - decay))
+
+
+def _cut(rows: Array, count: int) -> Array:
+    """Cuts a batch into `count` micro-batches, of which the k-th takes every count-th row from row k on.
+
+    So each device has its share of each micro-batch already, where runs of rows would have to move between devices.
+    """
+    if rows.shape[0] % count:
+        raise UserError(
+            f"train.optimizer.micro_batches is {count}, but a batch has {rows.shape[0]} clips: "
+            f"make data.batch_size a multiple of {count}"
+        )
+    return jnp.swapaxes(rows.reshape(-1, count, *rows.shape[1:]), 0, 1)

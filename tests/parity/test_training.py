@@ -12,6 +12,7 @@ from flax import nnx
 from jvlgs_jax.interop.convert import to_published
 from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.training.losses import structure_loss_published
+from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 
 pytestmark = pytest.mark.slow
 FROZEN = np.load(Path(__file__).with_name("training.npz"))
@@ -79,7 +80,7 @@ def test_running_statistics_follow_the_published_order_of_passes(float32_step):
 
 def test_loss_after_one_adam_step(float32_step):
     step, (_, _, stats, grads, _) = float32_step
-    optimizer = optax.chain(optax.clip(0.5), optax.adam(1e-4))
+    optimizer = make_optimizer(OptimizerConfig(), 1)
     updates, _ = optimizer.update(grads, optimizer.init(step.params))
     model = nnx.merge(step.graphdef, optax.apply_updates(step.params, updates), stats)
     model.eval()

@@ -1,10 +1,14 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import nnx
 
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.training.optimizer import SCHEDULES, OptimizerConfig, make_optimizer
+from jvlgs_jax.interop.parameters import flatten
+from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
+from jvlgs_jax.training.optimizer import SCHEDULES, OptimizerConfig, decayed, make_optimizer
 
 
 def adam(gradients: list[np.ndarray], rate: float, epsilon: float = 1e-8) -> np.ndarray:
@@ -45,9 +49,52 @@ def test_warmup_cosine_rises_and_falls():
     np.testing.assert_allclose([rate(0), rate(5), rate(10), rate(60), rate(110)], [0, 5e-4, 1e-3, 5e-4, 0], atol=1e-8)
 
 
+def test_the_norm_limit_keeps_the_direction_of_large_gradients_alone():
+    # In plain descent by Adam's first step the length is lost, so look at Adam's memory of the first gradient.
+    config = OptimizerConfig(gradient_clamp=None, gradient_norm=2.5)
+    for gradient, kept in (([3.0, -4.0], [1.5, -2.0]), ([0.3, -0.4], [0.3, -0.4])):
+        optimizer = make_optimizer(config, 10)
+        _, state = optimizer.update(jnp.asarray(gradient), optimizer.init(jnp.zeros(2)))
+        memory = optax.tree.get(state, "mu")
+        np.testing.assert_allclose(memory, 0.1 * np.asarray(kept), rtol=1e-5)
+
+
+def test_both_limits_cut_elements_first():
+    optimizer = make_optimizer(OptimizerConfig(gradient_clamp=0.5, gradient_norm=0.5), 10)
+    _, state = optimizer.update(jnp.asarray([9.0, -1.0]), optimizer.init(jnp.zeros(2)))
+    np.testing.assert_allclose(optax.tree.get(state, "mu"), [0.1 * 0.5**1.5, -0.1 * 0.5**1.5], rtol=1e-5)
+
+
+def test_adamw_shrinks_kernels_alone():
+    config = OptimizerConfig(name="adamw", learning_rate=0.1, weight_decay=0.2)
+    optimizer = make_optimizer(config, 10)
+    params = {"layer": {"kernel": jnp.full(2, 5.0), "bias": jnp.full(2, 5.0)}, "norm": {"scale": jnp.full(2, 5.0)}}
+    zeros = jax.tree.map(jnp.zeros_like, params)
+    updates, _ = optimizer.update(zeros, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["layer"]["kernel"], -0.1 * 0.2 * 5.0, rtol=1e-6)
+    assert not updates["layer"]["bias"].any()
+    assert not updates["norm"]["scale"].any()
+
+
+def test_every_kernel_of_the_network_is_decayed_and_nothing_else():
+    params = nnx.state(nnx.eval_shape(lambda: Jvlgs(JvlgsConfig.tiny(), rngs=nnx.Rngs(0))), nnx.Param)
+    for path, chosen in flatten(decayed(params)).items():
+        assert chosen == path.endswith("kernel"), path
+    stacked_bias = "video_encoder/stages/0/blocks/mlp/expand/bias"
+    assert flatten(params)[stacked_bias].ndim == 2
+    assert not flatten(decayed(params))[stacked_bias]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"name": "sgd"}, "unknown optimizer 'sgd': the choices are adam, adamw"),
+        ({"layer_decay": 0.0}, "layer_decay is 0.0"),
+        ({"layer_decay": 1.1}, "layer_decay is 1.1"),
+        ({"weight_decay": -0.1}, "weight_decay is -0.1"),
+        ({"gradient_norm": 0.0}, "gradient_norm is 0.0.*None"),
+        ({"gradient_clamp": -1.0}, "gradient_clamp is -1.0.*None"),
+        ({"micro_batches": 0}, "micro_batches is 0"),
         ({"schedule": "cosine"}, "unknown schedule 'cosine'.*step_decay, warmup_cosine"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
         ({"ema_decay": 1.0}, "ema_decay is 1.0"),

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from jvlgs_jax.data.batches import Batch
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, tokenize
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
@@ -106,6 +108,46 @@ def test_trained_prompts_train_the_text_encoder():
     state, _ = step(state, toy_batch())
     moved = (arrays(state.params)["text_encoder/embedding"] != before).any(1)
     assert set(np.flatnonzero(moved)) == set(TOKENS.ids.ravel())
+
+
+def test_micro_batches_make_the_step_of_the_mean_gradient():
+    clip = toy_batch()
+    twice = Batch(*(np.concatenate([rows[:1]] * 2) for rows in clip))  # equal clips, so equal batch statistics
+    states, metrics = {}, {}
+    for count in (1, 2):
+        # The large epsilon keeps Adam from blowing up the rounding of gradients that are zero in exact arithmetic.
+        step, state = prepare(toy_network(), micro_batches=count, epsilon=1e-3)
+        states[count], metrics[count] = step(state, twice)
+    assert metrics[1].keys() == metrics[2].keys()
+    for name, value in metrics[1].items():
+        np.testing.assert_allclose(metrics[2][name], value, rtol=1e-5, err_msg=name)
+    whole = arrays(states[1].params)
+    for path, value in arrays(states[2].params).items():
+        np.testing.assert_allclose(value, whole[path], atol=1e-6, err_msg=path)
+
+
+def test_micro_batches_take_every_row_once_and_move_the_running_statistics_in_turn():
+    batch = toy_batch()
+    step, state = prepare(toy_network(), micro_batches=2)
+    parts, part_metrics = [], []
+    single, running = prepare(toy_network(), learning_rate=1e-30)
+    for k in range(2):
+        running, metrics = single(running, Batch(*(rows[k : k + 1] for rows in batch)))
+        parts.append(running)
+        part_metrics.append(metrics)
+    expected = arrays(parts[-1].stats)
+    state, metrics = step(state, batch)
+    assert step._cache_size() == 1
+    np.testing.assert_allclose(metrics["loss"], np.mean([float(m["loss"]) for m in part_metrics]), rtol=1e-5)
+    for path, value in arrays(state.stats).items():
+        np.testing.assert_allclose(value, expected[path], rtol=1e-5, err_msg=path)
+    assert arrays(state.stats)["norm/count"] == 4  # two windows of each of two clips
+
+
+def test_a_batch_that_cannot_be_cut():
+    step, state = prepare(toy_network(), micro_batches=3)
+    with pytest.raises(UserError, match=r"micro_batches is 3, but a batch has 2 clips.*multiple of 3"):
+        step(state, toy_batch())
 
 
 def test_the_running_mean_follows_the_parameters():
