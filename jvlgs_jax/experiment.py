@@ -147,6 +147,8 @@ def _plain_type(hint: Any) -> type:
 
 
 def _dataclass(config: Any, kind: type[T], path: str) -> T:
+    if isinstance(config, kind):  # in a tuple, where a ConfigDict keeps objects as they are
+        return config
     if not isinstance(config, Mapping):
         raise _wrong_type(path, config, "a group of settings")
     hints = typing.get_type_hints(kind)

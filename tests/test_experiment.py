@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from jvlgs_jax import experiment
 from jvlgs_jax.data.augmentation.photometry import JitterScope
+from jvlgs_jax.data.batches import MixedDataset
 from jvlgs_jax.data.sampling import Direction
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.experiment import Experiment, default_config, from_config_dict, load_experiment, to_config_dict
@@ -193,3 +194,18 @@ def test_anything_is_either_converted_or_refused_in_one_line(values: dict):
     except UserError as error:
         message = str(error)
     assert len(message.splitlines()) <= 1
+
+
+def test_a_config_file_may_mix_datasets_and_its_json_keeps_them(tmp_path):
+    path = tmp_path / "mixed.py"
+    path.write_text(
+        "from jvlgs_jax.data.batches import MixedDataset\n"
+        "from jvlgs_jax.experiment import default_config\n"
+        "def get_config():\n"
+        "    config = default_config()\n"
+        "    config.data.mixed_with = (MixedDataset(root='quiet', weight=0.5, leak_free=True),)\n"
+        "    return config\n"
+    )
+    experiment = load_experiment(path, ["--config.train.steps=7"])
+    assert experiment.data.mixed_with == (MixedDataset(root="quiet", weight=0.5, leak_free=True),)
+    assert from_config_dict(json.loads(experiment.to_json())) == experiment

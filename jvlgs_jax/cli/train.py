@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> int:
     with replacement(args.workdir / CONFIG) as partial:
         partial.write_text(experiment.to_json(), encoding="utf-8")
     scores = train(
-        Jvlgs(experiment.model, rngs=nnx.Rngs(experiment.seed)),
+        lambda: Jvlgs(experiment.model, rngs=nnx.Rngs(experiment.seed)),
         experiment.prompts,
-        [dataset.training],
+        dataset.training,
         HeldOut(scenes=dataset.held_out, rule=experiment.rule),
         data=data,
         config=experiment.train,

@@ -30,10 +30,28 @@ class Batch(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True)
+class MixedDataset:
+    """A further dataset to draw training clips from: simulated ones, say, or recordings without any leak.
+
+    Attributes:
+        root, dataset, layout, threshold: where it is, see `DataConfig`.
+        weight: how often a clip is drawn from it, compared with 1 for the dataset of the `DataConfig`.
+        leak_free: none of its frames shows gas, though no masks say so; it may have none.
+    """
+
+    root: str
+    dataset: str | None = None
+    layout: str = "auto"
+    threshold: int | None = None
+    weight: float = 1.0
+    leak_free: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataConfig:
     """Where training data comes from and how it is fed; the defaults are the published ones.
 
-    `root` to `split` are for `dataset.open_dataset`, the rest for `training_batches`.
+    `root` to `mixed_with` are for `dataset.open_dataset`, the rest for `training_batches`.
     UserError for a value out of range.
 
     Attributes:
@@ -42,6 +60,7 @@ class DataConfig:
         layout: of raw files, see `layouts.load_scenes`.
         threshold: of raw files: grey level of the stored truth above which a pixel is gas; None is the layout's own.
         split: which scenes are kept from training, e.g. "grouped/0" or "hold_out:group_3", see `splits`.
+        mixed_with: further datasets to train on, whole.
         subset: how much of the others is trained on, e.g. "10%" or "kshot:5", see `subsets`.
         subset_seed: of the choice of `subset`.
         planes: the network's input, see `planes.input_planes`.
@@ -58,6 +77,7 @@ class DataConfig:
     layout: str = "auto"
     threshold: int | None = None
     split: str = "all"
+    mixed_with: tuple[MixedDataset, ...] = ()
     subset: str = "all"
     subset_seed: int = 0
     planes: str = "rgb"

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -69,6 +70,22 @@ class MemoryReader:
                 raise no_truth(self.scenes[scene])
             return ClipSample(planes, np.empty((0, *planes.shape[1:3], 1), np.float32))
         return ClipSample(planes, truth[supervised, ..., None].astype(np.float32))
+
+
+class LeakFreeReader:
+    """Reads scenes known to show no gas in any frame: their masks are empty, whether they have any or not."""
+
+    def __init__(self, reader: ClipReader) -> None:
+        """Takes the pictures from `reader`."""
+        self._reader = reader
+        self.scenes: Sequence[SceneInfo] = [
+            replace(scene, leak=np.zeros(scene.length, bool)) for scene in reader.scenes
+        ]
+
+    def read(self, scene: int, frames: Int[np.ndarray, " t"], supervised: Int[np.ndarray, " s"]) -> ClipSample:
+        """Returns the planes of the given frames and an empty mask for each supervised one, as `ClipReader` says."""
+        planes = self._reader.read(scene, frames, np.empty(0, np.int64)).planes
+        return ClipSample(planes, np.zeros((len(supervised), *planes.shape[1:3], 1), np.float32))
 
 
 def no_truth(scene: SceneInfo) -> UserError:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from jvlgs_jax.data.batches import ClipSource, DataConfig
-from jvlgs_jax.data.clips import MemoryReader
+from jvlgs_jax.data.batches import ClipSource, DataConfig, MixedDataset
+from jvlgs_jax.data.clips import ClipReader, LeakFreeReader, MemoryReader
 from jvlgs_jax.data.layouts import load_scenes
-from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.planes import InputPlanes, input_planes
 from jvlgs_jax.data.records.index import is_prepared
 from jvlgs_jax.data.records.reader import RecordReader
 from jvlgs_jax.data.scene import Scene
@@ -21,11 +21,11 @@ class DividedDataset:
     """What a training needs of a dataset.
 
     Attributes:
-        training: the scenes to draw clips from.
+        training: the scenes to draw clips from, the dataset's own first.
         held_out: the scenes to evaluate on.
     """
 
-    training: ClipSource
+    training: Sequence[ClipSource]
     held_out: Sequence[Scene]
 
 
@@ -59,16 +59,32 @@ def open_dataset(root: Path, config: DataConfig) -> DividedDataset:
     UserError as `load_scenes`, `RecordReader` and `divide` raise, and for a prepared dataset that is not named.
     """
     planes = input_planes(config.planes)
+    mixed = [_mixed_source(dataset, planes) for dataset in config.mixed_with]
     if config.dataset is None:
-        if is_prepared(root):
-            raise UserError(f"{root}: holds prepared datasets: name one with --config.data.dataset=NAME")
-        scenes = load_scenes(root, config.layout, threshold=config.threshold)
+        scenes = _load_raw(root, config)
         division = divide([scene.info(config.layout) for scene in scenes], config.split)
         reader = MemoryReader([scenes[i] for i in division.train], planes)
-        return DividedDataset(training=ClipSource(reader=reader), held_out=[scenes[i] for i in division.test])
+        return DividedDataset(training=[ClipSource(reader=reader), *mixed], held_out=[scenes[i] for i in division.test])
     records = RecordReader(root, config.dataset, planes)
     division = divide(records.scenes, config.split)
     labelled = [number for number in division.test if records.scenes[number].leak is not None]
     return DividedDataset(
-        training=ClipSource(reader=records, scenes=division.train), held_out=RecordedScenes(records.subset(labelled))
+        training=[ClipSource(reader=records, scenes=division.train), *mixed],
+        held_out=RecordedScenes(records.subset(labelled)),
     )
+
+
+def _mixed_source(config: MixedDataset, planes: InputPlanes) -> ClipSource:
+    root = Path(config.root)
+    reader: ClipReader
+    if config.dataset is None:
+        reader = MemoryReader(_load_raw(root, config), planes)
+    else:
+        reader = RecordReader(root, config.dataset, planes)
+    return ClipSource(reader=LeakFreeReader(reader) if config.leak_free else reader, weight=config.weight)
+
+
+def _load_raw(root: Path, config: DataConfig | MixedDataset) -> list[Scene]:
+    if is_prepared(root):
+        raise UserError(f"{root}: holds prepared datasets: name one with --config.data.dataset=NAME")
+    return load_scenes(root, config.layout, threshold=config.threshold)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jvlgs_jax.data.batches import DataConfig, training_batches
+from jvlgs_jax.data.batches import DataConfig, MixedDataset, training_batches
 from jvlgs_jax.data.dataset import open_dataset
 from jvlgs_jax.data.records.prepare import prepare
 from jvlgs_jax.data.sampling import ClipConfig
@@ -34,7 +34,7 @@ def test_a_prepared_dataset_trains_and_evaluates_on_what_the_raw_one_does(raw, p
     from_raw = open_dataset(raw, config(layout="simgas"))
     from_records = open_dataset(prepared, config(dataset="simgas"))
     expected, found = (
-        next(training_batches([dataset.training], config(), seed=3)) for dataset in (from_raw, from_records)
+        next(training_batches(dataset.training, config(), seed=3)) for dataset in (from_raw, from_records)
     )
     np.testing.assert_allclose(found.planes, expected.planes, atol=0.02)
     np.testing.assert_array_equal(found.mask, expected.mask)
@@ -55,3 +55,21 @@ def test_held_out_scenes_are_a_sequence(prepared):
 def test_a_prepared_dataset_must_be_named(prepared):
     with pytest.raises(UserError, match=r"holds prepared datasets: name one with --config\.data\.dataset=NAME"):
         open_dataset(prepared, config())
+
+
+def test_leak_free_recordings_are_mixed_in_at_their_weight(raw, tmp_path, write_image):
+    for number in range(5):
+        write_image(tmp_path / "quiet" / "yard" / f"{number}.png", 7, (24, 32))
+    quiet = MixedDataset(root=str(tmp_path / "quiet"), layout="gas_folder", weight=3.0, leak_free=True)
+    settings = config(layout="simgas", planes="rgb", mixed_with=(quiet,), batch_size=8)
+    sources = open_dataset(raw, settings).training
+    batches = training_batches(sources, settings, seed=0)
+    drawn = [next(batches) for _ in range(10)]
+    batches.close()
+    planes = np.concatenate([batch.planes for batch in drawn])
+    masks = np.concatenate([batch.mask for batch in drawn])
+    # 7 grey levels are darker than any augmented noise
+    from_quiet = planes.reshape(len(planes), -1).max(1) < 30
+    assert from_quiet.mean() == pytest.approx(0.75, abs=0.05)
+    assert not np.rint(masks[from_quiet].mean((1, 2, 3, 4)) * 10).any()  # but for salt and pepper
+    assert masks[~from_quiet].max() > 0.9
