@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import grain
-import optax
+import jax
 from flax import nnx
 from tqdm import tqdm
 
+from jvlgs_jax.data.batch_iterator import placement, process_shard
 from jvlgs_jax.data.batches import ClipSource, DataConfig, training_batches
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import tokenize
@@ -23,13 +24,14 @@ from jvlgs_jax.evaluation.evaluator import MODEL, evaluate
 from jvlgs_jax.evaluation.report import Scores, save_scores, score
 from jvlgs_jax.inference.postprocess import MaskRule
 from jvlgs_jax.inference.segmenter import Segmenter
-from jvlgs_jax.interop.model_folder import ModelBundle, initialize, save_model
+from jvlgs_jax.interop.model_folder import ModelBundle, save_model
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.checkpoints import Checkpoints, restore_from
 from jvlgs_jax.training.interruption import DeferredInterruption
 from jvlgs_jax.training.losses import loss_function
+from jvlgs_jax.training.mesh import MeshConfig, batch_sharding, make_mesh, shardings, with_shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
-from jvlgs_jax.training.state import TrainState, create_state, evaluation_model
+from jvlgs_jax.training.state import TrainState, create_state, evaluation_model, materialize, with_weights
 from jvlgs_jax.training.step import TrainStep, make_train_step, text_features
 from jvlgs_jax.training.writers import MetricWriter
 
@@ -48,6 +50,7 @@ class TrainConfig:
         steps: batches in all.
         loss: "published" or "intended", see `losses`.
         optimizer: how parameters are changed.
+        mesh: the devices; a checkpoint goes on with any other number of them.
         evaluate_every: steps between evaluations on the held-out scenes; None evaluates only at the end.
         save_every: steps between checkpoints.
         keep: checkpoints kept, the latest ones.
@@ -58,6 +61,7 @@ class TrainConfig:
     steps: int = 10_000
     loss: str = "published"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    mesh: MeshConfig = field(default_factory=MeshConfig)
     evaluate_every: int | None = None
     save_every: int = 500
     keep: int = 2
@@ -86,7 +90,7 @@ class HeldOut:
 
 
 def train(
-    model: Jvlgs,
+    make_model: Callable[[], Jvlgs],
     prompts: tuple[str, ...],
     sources: Sequence[ClipSource],
     held_out: HeldOut,
@@ -96,7 +100,7 @@ def train(
     seed: int,
     workdir: Path,
 ) -> dict[str, Scores]:
-    """Trains `model` on `sources`, or goes on where an earlier call with this workdir stopped, and evaluates it.
+    """Trains a model on `sources`, or goes on where an earlier call with this workdir stopped, and evaluates it.
 
     The workdir receives `checkpoints/`, `metrics.jsonl`, `tensorboard/` and at the end the model folder `model/` and
     `scores.json`. A training that was killed and started again ends with exactly the same weights.
@@ -104,7 +108,7 @@ def train(
     Ctrl-C and SIGTERM save a checkpoint and then take their usual effect. Call it from the main thread.
 
     Args:
-        model: the network to train; its arrays are copied.
+        make_model: builds the network with its random weights; it is traced, so that they are made where they live.
         prompts: what it looks for.
         sources: labelled scenes to train on, read as the planes of `data`.
         held_out: labelled scenes to evaluate on.
@@ -116,17 +120,30 @@ def train(
     Returns:
         the final scores on the held-out scenes, of the model and of the classical baselines, by method.
 
-    UserError for a config that does not fit the model or the workdir, and for a loss that is not finite.
+    UserError for a config that does not fit the model, the devices or the workdir, and for a loss that is not finite.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    bundle = ModelBundle(model, prompts, data.planes, data.input_size)
+    bundle = ModelBundle(nnx.eval_shape(make_model), prompts, data.planes, data.input_size)
     optimizer = make_optimizer(config.optimizer, config.steps)
+    mesh = make_mesh(config.mesh)
+    place = placement(batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches))
+
+    def build() -> tuple[nnx.GraphDef, TrainState]:
+        has_ema = config.optimizer.ema_decay is not None
+        return create_state(make_model(), config.optimizer.frozen, optimizer, ema=has_ema)
+
+    graphdef, abstract = jax.eval_shape(build)
+    places = shardings(abstract, mesh)
     with (
-        closing(training_batches(sources, data, seed=seed)) as batches,
+        closing(training_batches(sources, data, seed=seed, shard=process_shard(), place=place)) as batches,
         DeferredInterruption() as interruption,
         Checkpoints(workdir, bundle, keep=config.keep) as checkpoints,
     ):
-        graphdef, state = _start(model, config, optimizer, checkpoints, batches)
+        state = _saved(with_shardings(abstract, places), config, checkpoints, batches)
+        if state is None:
+            state = materialize(lambda: build()[1], places)
+            if config.init_from is not None:
+                state = with_weights(graphdef, state, config.optimizer.frozen, Path(config.init_from))
 
         def trained(state: TrainState) -> ModelBundle:
             return replace(bundle, model=evaluation_model(graphdef, state))
@@ -136,6 +153,7 @@ def train(
 
         train_step = make_train_step(
             graphdef,
+            shardings=places,
             config=config.optimizer,
             optimizer=optimizer,
             loss=loss_function(config.loss),
@@ -192,26 +210,19 @@ def _loop(
     return state, scores
 
 
-def _start(
-    model: Jvlgs,
-    config: TrainConfig,
-    optimizer: optax.GradientTransformation,
-    checkpoints: Checkpoints,
-    batches: grain.DatasetIterator,
-) -> tuple[nnx.GraphDef, TrainState]:
-    """Returns the model's structure and the state to go on from, with `batches` at its place."""
-    from_scratch = checkpoints.latest is None and config.resume is None
-    if from_scratch and config.init_from is not None:
-        initialize(model, Path(config.init_from))
-    has_ema = config.optimizer.ema_decay is not None
-    graphdef, state = create_state(model, config.optimizer.frozen, optimizer, ema=has_ema)
+def _saved(
+    abstract: TrainState, config: TrainConfig, checkpoints: Checkpoints, batches: grain.DatasetIterator
+) -> TrainState | None:
+    """Returns the saved state to go on from, if any, in the shardings of `abstract`, with `batches` at its place."""
     if checkpoints.latest is not None:
-        state = checkpoints.restore(state, batches)
+        state = checkpoints.restore(abstract, batches)
     elif config.resume is not None:
-        state = restore_from(Path(config.resume), state, batches)
+        state = restore_from(Path(config.resume), abstract, batches)
+    else:
+        return None
     if state.step > config.steps:
         raise UserError(f"train.steps is {config.steps}, but this training is at step {state.step}: use a new workdir")
-    return graphdef, state
+    return state
 
 
 def _is_evaluated(step: int, config: TrainConfig) -> bool:

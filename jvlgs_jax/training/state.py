@@ -2,7 +2,8 @@
 
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import no_type_check
 
 import jax
@@ -12,7 +13,9 @@ from flax import nnx
 from jaxtyping import Array, Int32
 
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.interop.model_folder import initialize
 from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.training.mesh import on_one_device
 
 
 @no_type_check  # JAX also builds it with shapes, shardings or None in place of arrays
@@ -74,10 +77,35 @@ def create_state(
     return graphdef, state
 
 
+def materialize(build: Callable[[], TrainState], shardings: TrainState) -> TrainState:
+    """Returns the state that `build` makes, each array straight in its shards: no device ever holds all of it.
+
+    Its many initializers run once, so they are compiled without optimization, which takes a quarter of the time.
+    """
+    return jax.jit(build, out_shardings=shardings, compiler_options={"xla_backend_optimization_level": 0})()
+
+
+def with_weights(graphdef: nnx.GraphDef, state: TrainState, frozen: Sequence[str], folder: Path) -> TrainState:
+    """Returns `state` with the weights of a model folder, or of one of a part of the network, in place of its own.
+
+    UserError for a folder that does not fit.
+    """
+    model = nnx.merge(graphdef, state.params, state.frozen, state.stats)
+    initialize(model, folder)
+    _, *groups = nnx.split(model, *variable_groups(frozen))
+    places = jax.tree.map(lambda x: x.sharding, (state.params, state.frozen, state.stats))
+    params, frozen_variables, stats = jax.device_put(tuple(groups), places)
+    ema = None if state.ema is None else jax.tree.map(jnp.copy, params)
+    return dataclasses.replace(state, params=params, frozen=frozen_variables, stats=stats, ema=ema)
+
+
 def evaluation_model(graphdef: nnx.GraphDef, state: TrainState) -> Jvlgs:
-    """Returns the model of a state, in evaluation mode and with the running mean of the weights if there is one."""
+    """Returns the model of a state, in evaluation mode and with the running mean of the weights if there is one.
+
+    Its arrays are whole, on one device of each process.
+    """
     params = state.params if state.ema is None else state.ema
-    model = nnx.merge(graphdef, params, state.frozen, state.stats, copy=True)
+    model = nnx.merge(graphdef, *on_one_device((params, state.frozen, state.stats)), copy=True)
     model.eval()
     return model
 

@@ -7,6 +7,7 @@ from typing import Protocol, cast, runtime_checkable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 from jaxtyping import Array, Float
@@ -49,11 +50,12 @@ class CachedPrompts:
 
     def __init__(self, model: Jvlgs, tokens: PromptTokens) -> None:
         """Encodes `tokens` with `model`."""
-        self._features = nnx.jit(lambda model: model.encode_text(tokens))(model)
+        # In the host's memory, as the model's device need not be the step's.
+        self._features = np.asarray(nnx.jit(lambda model: model.encode_text(tokens))(model))
 
     def __call__(self, model: Jvlgs) -> Float[Array, "p d"]:
         """Returns the features that were computed at the start."""
-        return self._features
+        return jnp.asarray(self._features)
 
 
 def text_features(model: Jvlgs, tokens: PromptTokens, frozen: Sequence[str]) -> TextFeatures:
@@ -67,6 +69,7 @@ def text_features(model: Jvlgs, tokens: PromptTokens, frozen: Sequence[str]) -> 
 def make_train_step(
     graphdef: nnx.GraphDef,
     *,
+    shardings: TrainState,
     config: OptimizerConfig,
     optimizer: optax.GradientTransformation,
     loss: LossFunction,
@@ -75,11 +78,15 @@ def make_train_step(
 ) -> TrainStep:
     """Returns the compiled step for the model `graphdef`. The state that is passed to it is donated: use it no more.
 
+    `shardings` says where the arrays of the state live, before and after. Parameters that are cut over devices are
+    gathered once a step, for all micro-batches; their gradient and all that the optimizer does with it are cut again.
+
     The metrics are of the model before the step: `loss`, its terms `bce` and `iou`, and `gradient_norm` (before any
     limit). With micro-batches each is the mean over them, of the gradient too. UserError, when it is first called, for
     a batch that cannot be cut into equal micro-batches.
     """
     groups = variable_groups(config.frozen)
+    whole = shardings.step
 
     def loss_of(
         params: nnx.State, frozen: nnx.State, stats: nnx.State, batch: Batch
@@ -91,16 +98,17 @@ def make_train_step(
         metrics = {"loss": terms.total, "bce": terms.bce, "iou": terms.iou}
         return terms.total, (metrics, nnx.state(model, *groups)[-1])
 
-    @partial(jax.jit, donate_argnames="state")
+    @partial(jax.jit, donate_argnames="state", out_shardings=(shardings, whole))
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        gathered = jax.lax.with_sharding_constraint((state.params, state.frozen), whole)
+
         def add(
             carried: tuple[nnx.State, nnx.State], micro_batch: Batch
         ) -> tuple[tuple[nnx.State, nnx.State], Metrics]:
             total, stats = carried
-            gradients, (metrics, stats) = jax.grad(loss_of, has_aux=True)(
-                state.params, state.frozen, stats, micro_batch
-            )
-            return (jax.tree.map(jnp.add, total, gradients), stats), metrics
+            gradients, (metrics, stats) = jax.grad(loss_of, has_aux=True)(*gathered, stats, micro_batch)
+            total = jax.lax.with_sharding_constraint(jax.tree.map(jnp.add, total, gradients), shardings.params)
+            return (total, stats), metrics
 
         zeros = jax.tree.map(jnp.zeros_like, state.params)
         micro_batches = jax.tree.map(partial(_cut, count=config.micro_batches), batch)

@@ -12,6 +12,7 @@ from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, tokenize
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.training.losses import structure_loss_published
+from jvlgs_jax.training.mesh import MeshConfig, make_mesh, shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state
 from jvlgs_jax.training.step import CachedPrompts, TrainedPrompts, TrainStep, make_train_step, text_features
@@ -24,8 +25,11 @@ def prepare(model: ToyNetwork, frozen: Sequence[str] = (), **changes: object) ->
     config = OptimizerConfig(**{"learning_rate": 1e-2, "frozen": tuple(frozen), **changes})
     optimizer = make_optimizer(config, 100)
     graphdef, state = create_state(model, frozen, optimizer, ema=config.ema_decay is not None)
+    places = shardings(state, make_mesh(MeshConfig(data=1)))
+    state = jax.device_put(state, places)
     step = make_train_step(
         graphdef,
+        shardings=places,
         config=config,
         optimizer=optimizer,
         loss=structure_loss_published,

@@ -108,7 +108,7 @@ class ToySegmenter:
 def toy_train(workdir: Path, config: TrainConfig) -> dict[str, Scores]:
     with mock.patch.object(loop, "Segmenter", ToySegmenter):
         return loop.train(
-            toy_network(),
+            toy_network,
             DEFAULT_PROMPTS,
             [toy_source(toy_scene("a", 0), toy_scene("b", 1))],
             loop.HeldOut(scenes=[toy_scene("c", 2)], rule=ConfidenceGate()),
