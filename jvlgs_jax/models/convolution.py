@@ -83,12 +83,12 @@ def depthwise_filter(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c"]) 
     it was measured to make a whole feed-forward layer two to four times slower there (benchmarks/network_parts.py).
     """
     height, width = x.shape[1:3]
-    padded = _zero_bordered(x)
-    out = jnp.zeros_like(x)
+    padded, kernel = _zero_bordered(x), kernel.astype(jnp.promote_types(x.dtype, jnp.float32))
+    out = jnp.zeros(x.shape, kernel.dtype)
     for dy in range(3):
         for dx in range(3):
             out = out + padded[:, dy : dy + height, dx : dx + width] * kernel[dy, dx]
-    return out
+    return out.astype(x.dtype)
 
 
 def _depthwise_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:

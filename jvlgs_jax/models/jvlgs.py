@@ -81,7 +81,7 @@ class Jvlgs(nnx.Module):
             raise ValueError(f"clip: {time} frames, but a window needs 3")
         if text.shape[0] != self.config.num_prompts:
             raise ValueError(f"text: {text.shape[0]} prompts, but this network was built for {self.config.num_prompts}")
-        fusion = self.fusion.matrix(text)
+        fusion = self.fusion.matrix(text).astype(features[0].dtype)
         refined = []
         for level, correlation, perception in zip(features, self.correlations, self.perceptions, strict=True):
             reference, other = frame_pairs(level @ fusion)

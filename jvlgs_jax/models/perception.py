@@ -34,5 +34,6 @@ class GroupSpatialAttention(nnx.Module):
             outs.append(out)
             gates.append(gate)
         mean = jnp.concatenate(gates, -1).mean((2, 3), keepdims=True)
-        gate = jax.nn.softmax(self.gate_excite(jax.nn.relu(self.gate_squeeze(mean))), -1)
+        scores = self.gate_excite(jax.nn.relu(self.gate_squeeze(mean)))
+        gate = jax.nn.softmax(scores.astype(jnp.promote_types(x.dtype, jnp.float32)), -1).astype(x.dtype)
         return jax.nn.relu(x + self.merge(jnp.concatenate(outs, -1) * gate))

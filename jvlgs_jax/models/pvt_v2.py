@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +14,14 @@ from jvlgs_jax.kernels.cross_attention import cross_attention
 from jvlgs_jax.models.convolution import DepthwiseConv3x3, conv, kernel_and_bias
 
 _UNROLLED = 2  # blocks a scan step: spares a two-block stage the copies of what a scan saves for the gradient
+
+# What the scanned blocks keep for the gradient: all, their inputs alone, or also the results of their linear layers.
+# What is not kept is computed again.
+REMAT_POLICIES: dict[str, Callable[[Callable], Callable]] = {
+    "none": lambda block: block,
+    "full": jax.checkpoint,
+    "dots": partial(jax.checkpoint, policy=jax.checkpoint_policies.dots_with_no_batch_dims_saveable),
+}
 
 _linear_init = nnx.initializers.truncated_normal(0.02)
 
@@ -143,6 +153,7 @@ class Stage(nnx.Module):
     """Patch embedding, `depth` equal blocks and a LayerNorm.
 
     The blocks' parameters are stacked on a leading axis and scanned, so compile time does not grow with depth.
+    `set_attributes(remat=NAME)` of the enclosing module chooses one of REMAT_POLICIES.
     """
 
     def __init__(self, config: PvtV2Config, index: int, *, rngs: nnx.Rngs):
@@ -158,12 +169,14 @@ class Stage(nnx.Module):
 
         self.blocks = stacked_blocks(rngs)
         self.norm = nnx.LayerNorm(dim, epsilon=1e-6, rngs=rngs)
+        self.remat = "none"
 
     def __call__(self, x: Float[Array, "b h w i"]) -> Float[Array, "b H W o"]:
         """The stage's normalised map, which also feeds the next stage."""
         graphdef, stacked = nnx.split(self.blocks)
         depth = jax.tree.leaves(stacked)[0].shape[0]
 
+        @REMAT_POLICIES[self.remat]
         def step(x: Array, params: nnx.State) -> tuple[Array, None]:
             return nnx.merge(graphdef, params)(x), None
 

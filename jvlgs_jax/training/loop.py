@@ -26,11 +26,13 @@ from jvlgs_jax.inference.postprocess import MaskRule
 from jvlgs_jax.inference.segmenter import Segmenter
 from jvlgs_jax.interop.model_folder import ModelBundle, save_model
 from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.models.pvt_v2 import REMAT_POLICIES
 from jvlgs_jax.training.checkpoints import Checkpoints, restore_from
 from jvlgs_jax.training.interruption import DeferredInterruption
 from jvlgs_jax.training.losses import loss_function
 from jvlgs_jax.training.mesh import MeshConfig, batch_sharding, make_mesh, shardings, with_shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
+from jvlgs_jax.training.precision import compute_dtype
 from jvlgs_jax.training.state import TrainState, create_state, evaluation_model, materialize, with_weights
 from jvlgs_jax.training.step import TrainStep, make_train_step, text_features
 from jvlgs_jax.training.writers import MetricWriter
@@ -50,6 +52,9 @@ class TrainConfig:
         steps: batches in all.
         loss: "published" or "intended", see `losses`.
         optimizer: how parameters are changed.
+        precision: of the network's arithmetic, "float32" or "bfloat16"; parameters are float32 in either.
+        remat: what the video encoder's blocks keep for the gradient: "none" recomputes nothing, "full" all but their
+            inputs, "dots" all but their inputs and linear layers. Less memory, more time, the same results.
         mesh: the devices; a checkpoint goes on with any other number of them.
         evaluate_every: steps between evaluations on the held-out scenes; None evaluates only at the end.
         save_every: steps between checkpoints.
@@ -61,6 +66,8 @@ class TrainConfig:
     steps: int = 10_000
     loss: str = "published"
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    precision: str = "float32"
+    remat: str = "none"
     mesh: MeshConfig = field(default_factory=MeshConfig)
     evaluate_every: int | None = None
     save_every: int = 500
@@ -73,6 +80,9 @@ class TrainConfig:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"train.{name} is {value}, the least is 1: use a larger one")
+        compute_dtype(self.precision)
+        if self.remat not in REMAT_POLICIES:
+            raise UserError(f"unknown remat {self.remat!r}: the choices are {', '.join(REMAT_POLICIES)}")
         make_optimizer(self.optimizer, self.steps)  # raises what only the two together show, before the slow start
 
 
@@ -130,7 +140,9 @@ def train(
 
     def build() -> tuple[nnx.GraphDef, TrainState]:
         has_ema = config.optimizer.ema_decay is not None
-        return create_state(make_model(), config.optimizer.frozen, optimizer, ema=has_ema)
+        model = make_model()
+        model.set_attributes(remat=config.remat)
+        return create_state(model, config.optimizer.frozen, optimizer, ema=has_ema)
 
     graphdef, abstract = jax.eval_shape(build)
     places = shardings(abstract, mesh)
@@ -156,6 +168,7 @@ def train(
             shardings=places,
             config=config.optimizer,
             optimizer=optimizer,
+            precision=config.precision,
             loss=loss_function(config.loss),
             planes=input_planes(data.planes),
             text=text_features(trained(state).model, tokenize(prompts), config.optimizer.frozen),

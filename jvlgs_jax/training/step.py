@@ -19,6 +19,7 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.losses import LossFunction
 from jvlgs_jax.training.optimizer import OptimizerConfig
+from jvlgs_jax.training.precision import cast_parameters, compute_dtype
 from jvlgs_jax.training.state import TrainState, variable_groups
 
 Metrics = dict[str, Float[Array, ""]]
@@ -75,32 +76,37 @@ def make_train_step(
     loss: LossFunction,
     planes: InputPlanes,
     text: TextFeatures,
+    precision: str = "float32",
 ) -> TrainStep:
     """Returns the compiled step for the model `graphdef`. The state that is passed to it is donated: use it no more.
 
     `shardings` says where the arrays of the state live, before and after. Parameters that are cut over devices are
     gathered once a step, for all micro-batches; their gradient and all that the optimizer does with it are cut again.
+    With `precision` "bfloat16" the network computes in it, but for norms, softmax and sums over micro-batches; loss and
+    optimizer compute in float32.
 
     The metrics are of the model before the step: `loss`, its terms `bce` and `iou`, and `gradient_norm` (before any
     limit). With micro-batches each is the mean over them, of the gradient too. UserError, when it is first called, for
     a batch that cannot be cut into equal micro-batches.
     """
     groups = variable_groups(config.frozen)
-    whole = shardings.step
+    whole, dtype = shardings.step, compute_dtype(precision)
 
     def loss_of(
         params: nnx.State, frozen: nnx.State, stats: nnx.State, batch: Batch
     ) -> tuple[Float[Array, ""], tuple[Metrics, nnx.State]]:
         # copy: BatchNorm changes its statistics in place
         model = nnx.merge(graphdef, params, frozen, stats, copy=True)
-        output = model(planes.normalize(jnp.asarray(batch.planes)), text(model))
-        terms = loss(output.logits, jnp.asarray(batch.mask))
+        output = model(planes.normalize(jnp.asarray(batch.planes)).astype(dtype), text(model))
+        terms = loss(output.logits.astype(jnp.float32), jnp.asarray(batch.mask))
         metrics = {"loss": terms.total, "bce": terms.bce, "iou": terms.iou}
         return terms.total, (metrics, nnx.state(model, *groups)[-1])
 
     @partial(jax.jit, donate_argnames="state", out_shardings=(shardings, whole))
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        gathered = jax.lax.with_sharding_constraint((state.params, state.frozen), whole)
+        # Cast before they are gathered: half the bytes to move.
+        rounded = cast_parameters(state.params, dtype), cast_parameters(state.frozen, dtype)
+        gathered = jax.lax.with_sharding_constraint(rounded, whole)
 
         def add(
             carried: tuple[nnx.State, nnx.State], micro_batch: Batch

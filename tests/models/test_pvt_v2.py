@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jvlgs_jax.models.pvt_v2 import PvtV2, PvtV2Config, Stage, count_parameters, gelu, patch_projection
+from jvlgs_jax.models.pvt_v2 import (
+    REMAT_POLICIES,
+    PvtV2,
+    PvtV2Config,
+    Stage,
+    count_parameters,
+    gelu,
+    patch_projection,
+)
 
 # Millions of parameters with the 1000-class head: Table 1 of Wang et al. 2022 (arXiv:2106.13797).
 PAPER = {"b0": 3.4, "b1": 13.1, "b2": 25.4, "b3": 45.2, "b4": 62.6, "b5": 82.0}
@@ -58,3 +66,24 @@ def test_gelu_is_the_exact_one():
     exact = partial(jax.nn.gelu, approximate=False)
     np.testing.assert_allclose(gelu(x), exact(x), atol=1e-6)
     np.testing.assert_allclose(jax.vmap(jax.grad(gelu))(x), jax.vmap(jax.grad(exact))(x), atol=1e-6)
+
+
+def test_remat_keeps_less_and_changes_no_value(randomized):
+    config = PvtV2Config(dims=(4,) * 4, depths=(3,) * 4, heads=(2,) * 4, mlp_ratios=(2,) * 4, reductions=(2,) * 4)
+    stage = randomized(nnx.eval_shape(lambda: Stage(config, 1, rngs=nnx.Rngs(0))))
+    x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 8, 8, 4)), jnp.float32)
+    gradients, kept = {}, {}
+    for remat in REMAT_POLICIES:
+        stage.set_attributes(remat=remat)
+        graphdef, params = nnx.split(stage)
+
+        def loss(params: nnx.State, graphdef: nnx.GraphDef = graphdef) -> jax.Array:
+            return jnp.sin(nnx.merge(graphdef, params)(x)).sum()
+
+        gradients[remat] = jax.jit(jax.value_and_grad(loss))(params)
+        backward = jax.eval_shape(lambda params, loss=loss: jax.vjp(loss, params)[1], params)
+        kept[remat] = sum(leaf.size for leaf in jax.tree.leaves(backward))
+    for remat in ("full", "dots"):
+        expected = gradients["none"]
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), gradients[remat], expected)
+    assert kept["full"] < kept["dots"] < kept["none"]

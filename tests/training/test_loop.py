@@ -162,3 +162,12 @@ def interrupting_after(steps: int, make_train_step):
         return interrupted
 
     return make
+
+
+def test_precision_and_remat_are_chosen_by_name(tmp_path: Path):
+    toy_train(tmp_path, toy_config(steps=2, precision="bfloat16", remat="dots"))
+    assert all(x.dtype == np.float32 for path, x in weights(tmp_path).items() if not path.endswith("count"))
+    with pytest.raises(UserError, match="unknown precision 'half': the choices are float32, bfloat16"):
+        toy_config(precision="half")
+    with pytest.raises(UserError, match="unknown remat 'all': the choices are none, full, dots"):
+        toy_config(remat="all")

@@ -21,7 +21,9 @@ from training.toy import FROZEN, ToyNetwork, toy_batch, toy_network
 TOKENS = tokenize(DEFAULT_PROMPTS)
 
 
-def prepare(model: ToyNetwork, frozen: Sequence[str] = (), **changes: object) -> tuple[TrainStep, TrainState]:
+def prepare(
+    model: ToyNetwork, frozen: Sequence[str] = (), precision: str = "float32", **changes: object
+) -> tuple[TrainStep, TrainState]:
     config = OptimizerConfig(**{"learning_rate": 1e-2, "frozen": tuple(frozen), **changes})
     optimizer = make_optimizer(config, 100)
     graphdef, state = create_state(model, frozen, optimizer, ema=config.ema_decay is not None)
@@ -35,6 +37,7 @@ def prepare(model: ToyNetwork, frozen: Sequence[str] = (), **changes: object) ->
         loss=structure_loss_published,
         planes=input_planes("temporal"),
         text=text_features(model, TOKENS, frozen),
+        precision=precision,
     )
     return step, state
 
@@ -64,6 +67,22 @@ def test_metrics_are_of_the_model_before_the_step():
     for name, value in (("loss", expected.total), ("bce", expected.bce), ("iou", expected.iou)):
         np.testing.assert_allclose(metrics[name], value, rtol=1e-5)
     assert metrics["gradient_norm"] > 0
+
+
+def test_bfloat16_trains_float32_parameters_to_nearly_the_same():
+    """Also those of which a step changes less than bfloat16 can tell apart."""
+    losses = {}
+    for precision in ("float32", "bfloat16"):
+        step, state = prepare(toy_network(), FROZEN, precision, learning_rate=1e-4)
+        before, losses[precision] = arrays(state.params), []
+        for _ in range(3):
+            state, metrics = step(state, toy_batch())
+            losses[precision].append(float(metrics["loss"]))
+        after = arrays(state.params)
+        assert all(value.dtype == np.float32 for value in after.values())
+        assert (after["head/kernel"] != before["head/kernel"]).all()
+    assert losses["bfloat16"] != losses["float32"]
+    np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=5e-3)
 
 
 def test_the_state_is_donated():

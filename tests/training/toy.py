@@ -41,6 +41,7 @@ class ToyNetwork(Jvlgs):
 
     def __init__(self, *, rngs: nnx.Rngs):
         self.config = JvlgsConfig.tiny()
+        self.remat = "none"
         self.text_encoder = nnx.Embed(49408, 2, rngs=rngs)
         self.levels = nnx.List([nnx.Conv(channels, 4, (3, 3), rngs=rngs) for channels in (9, 4)])
         self.norm = BatchNorm(4)
