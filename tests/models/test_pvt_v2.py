@@ -68,6 +68,7 @@ def test_gelu_is_the_exact_one():
     np.testing.assert_allclose(jax.vmap(jax.grad(gelu))(x), jax.vmap(jax.grad(exact))(x), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_remat_keeps_less_and_changes_no_value(randomized):
     config = PvtV2Config(dims=(4,) * 4, depths=(3,) * 4, heads=(2,) * 4, mlp_ratios=(2,) * 4, reductions=(2,) * 4)
     stage = randomized(nnx.eval_shape(lambda: Stage(config, 1, rngs=nnx.Rngs(0))))
