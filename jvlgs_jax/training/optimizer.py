@@ -27,7 +27,7 @@ class OptimizerConfig:
             `layer_decay`; 1 trains all alike.
         micro_batches: equal parts of a batch that go through the network one after the other, to need less memory;
             their mean gradient makes one step. BatchNorm normalises each by itself and moves its running statistics
-            with each.
+            with each. Not for speed on a CPU, where convolutions in the loop over them take several times as long.
         schedule: of the learning rate, one of SCHEDULES: "step_decay" or "warmup_cosine".
         decay_steps: step_decay multiplies the rate by decay_factor from each of these steps on.
         decay_factor: see decay_steps.

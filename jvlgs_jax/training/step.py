@@ -117,8 +117,12 @@ def make_train_step(
             return (total, stats), metrics
 
         zeros = jax.tree.map(jnp.zeros_like, state.params)
-        micro_batches = jax.tree.map(partial(_cut, count=config.micro_batches), batch)
-        (total, stats), metrics = jax.lax.scan(add, (zeros, state.stats), micro_batches)
+        if config.micro_batches == 1:
+            # No loop of one turn: XLA leaves gradients of convolutions inside loops in a form 8 times slower on CPU.
+            (total, stats), metrics = add((zeros, state.stats), batch)
+        else:
+            micro_batches = jax.tree.map(partial(_cut, count=config.micro_batches), batch)
+            (total, stats), metrics = jax.lax.scan(add, (zeros, state.stats), micro_batches)
         gradients, metrics = jax.tree.map(lambda x: x / config.micro_batches, total), jax.tree.map(jnp.mean, metrics)
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = cast(nnx.State, optax.apply_updates(state.params, updates))
