@@ -101,19 +101,22 @@ def _depthwise_backward(saved: tuple[Array, Array], gradient: Array) -> tuple[Ar
 
 
 def _kernel_gradient(x: Array, gradient: Array) -> Array:
-    # Row by row, so that the nine products of a row stay in cache; not over the batch, which may be sharded.
+    # Row by row, so that the nine products of a row stay in cache, and with a sum for each column and clip until the
+    # end: adding arrays uses a processor's wide registers, where summing over their leading axes does not. The batch,
+    # which may be sharded, stays whole.
     padded = _zero_bordered(x)
-    height, width = x.shape[1:3]
+    batch, height, width, channels = x.shape
     wide = jnp.promote_types(x.dtype, jnp.float32)
 
-    def add_row(total: Array, row: Array) -> tuple[Array, None]:
-        upstream = lax.dynamic_index_in_dim(gradient, row, 1, keepdims=False)
-        rows = [lax.dynamic_index_in_dim(padded, row + dy, 1, keepdims=False) for dy in range(3)]
-        taps = [jnp.sum(r[:, dx : dx + width] * upstream, (0, 1), wide) for r in rows for dx in range(3)]
-        return total + jnp.stack(taps).reshape(total.shape), None
+    def add_row(totals: list[Array], row: Array) -> tuple[list[Array], None]:
+        upstream = lax.dynamic_index_in_dim(gradient, row, 1, keepdims=False).astype(wide)
+        rows = [lax.dynamic_index_in_dim(padded, row + dy, 1, keepdims=False).astype(wide) for dy in range(3)]
+        taps = [r[:, dx : dx + width] for r in rows for dx in range(3)]
+        return [total + tap * upstream for total, tap in zip(totals, taps, strict=True)], None
 
-    total, _ = lax.scan(add_row, jnp.zeros((3, 3, x.shape[-1]), wide), jnp.arange(height))
-    return total
+    zeros = [jnp.zeros((batch, width, channels), wide)] * 9
+    totals, _ = lax.scan(add_row, zeros, jnp.arange(height))
+    return jnp.stack([total.sum((0, 1)) for total in totals]).reshape(3, 3, channels)
 
 
 def _zero_bordered(x: Array) -> Array:
