@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=8,
         metavar="N",
-        help="frames a network call (default 8, least 3): more is faster, fewer take less memory; the results agree",
+        help="frames a network call (default 8): more is faster, fewer take less memory; the results agree",
     )
 
 

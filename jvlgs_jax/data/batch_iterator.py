@@ -1,4 +1,4 @@
-"""An endless iterator over batches whose whole state is one number: how many batches it gave.
+"""An iterator over batches whose whole state is one number: how many batches it gave.
 
 Batch k is a function of the dataset, its seed and k alone. So the batches are the same with any number of worker
 processes and hosts, before and after an interruption, and a training may go on with another number of either.
@@ -6,6 +6,7 @@ processes and hosts, before and after an interruption, and a training may go on 
 
 import asyncio
 import ctypes
+import itertools
 import json
 import sys
 from collections import deque
@@ -96,8 +97,10 @@ class BatchIterator(grain.DatasetIterator[T], Generic[T]):
         if self._place is None:
             batch = next(self._batches)
         else:
-            while len(self._placed) <= PLACED_AHEAD:
-                self._placed.append(self._place(next(self._batches)))
+            ahead = itertools.islice(self._batches, PLACED_AHEAD + 1 - len(self._placed))
+            self._placed.extend(map(self._place, ahead))
+            if not self._placed:
+                raise StopIteration
             batch = self._placed.popleft()
         self._position += 1
         return batch

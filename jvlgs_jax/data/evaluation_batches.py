@@ -1,12 +1,14 @@
 """Evaluation batches: every frame of every scene exactly once, in batches that are all of one size."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import grain
 import numpy as np
 from jaxtyping import Bool, Float32, Int32
 
-from jvlgs_jax.data.batch_iterator import Shard
+from jvlgs_jax.data.batch_iterator import BatchIterator, Shard
 from jvlgs_jax.data.batches import DataConfig
 from jvlgs_jax.data.clip_maker import finish
 from jvlgs_jax.data.clips import ClipReader, no_truth
@@ -37,20 +39,27 @@ class _Clip(NamedTuple):
 
 
 def evaluation_batches(
-    reader: ClipReader, config: DataConfig, *, scenes: Sequence[int] | None = None, shard: Shard | None = None
-) -> Iterator[EvaluationBatch]:
-    """Yields batches in which every frame of the scenes counts exactly once, over all processes together.
+    reader: ClipReader,
+    config: DataConfig,
+    *,
+    scenes: Sequence[int] | None = None,
+    shard: Shard | None = None,
+    place: Callable[[EvaluationBatch], EvaluationBatch] | None = None,
+) -> BatchIterator[EvaluationBatch]:
+    """Returns an iterator over batches in which every frame of the scenes counts exactly once, over all processes.
 
-    Every process yields the same number of batches, of `config.batch_size` clips shared as in training, so that all of
-    them take part in every step.
+    It ends, after the same number of batches in every process: of `config.batch_size` clips shared as in training, all
+    of one shape, so that a jitted and sharded step is compiled once and all processes take part in every call. Such a
+    step multiplies what it sums by `counts`. Batches are read ahead; close the iterator if it is left early.
 
     Args:
-        reader: of the scenes, made for the planes of `config`.
+        reader: of the scenes, made for the planes of `config`; picklable if the config asks for workers.
         config: clips, sizes and batches; nothing is drawn at random.
         scenes: numbers of the scenes; None: all.
         shard: this process's part of every batch; None: all of it.
+        place: puts a batch on the devices ahead of its use, as for `training_batches`.
 
-    UserError for a scene without truth.
+    UserError for a scene without truth, and a batch that the processes cannot share equally.
     """
     shard = shard or Shard()
     rows = shard.rows(config.batch_size)
@@ -61,8 +70,9 @@ def evaluation_batches(
         clips += _cover(number, reader.scenes[number].length, config.clips)
     if clips:
         clips += [clips[-1]._replace(counts=(False,) * len(clips[-1].counts))] * (-len(clips) % config.batch_size)
-    for start in range(shard.index * rows, len(clips), config.batch_size):
-        yield _batch(reader, config, clips[start : start + rows])
+    made = grain.MapDataset.source(clips).map(_Maker(reader=reader, config=config))
+    parts = made.batch(rows, drop_remainder=True, batch_fn=_stack)
+    return BatchIterator(parts, shard, workers=config.workers, place=place)
 
 
 def _cover(scene: int, length: int, config: ClipConfig) -> list[_Clip]:
@@ -81,17 +91,19 @@ def _cover(scene: int, length: int, config: ClipConfig) -> list[_Clip]:
     return clips
 
 
-def _batch(reader: ClipReader, config: DataConfig, clips: Sequence[_Clip]) -> EvaluationBatch:
-    frames = [config.clips.frames(clip.first, reader.scenes[clip.scene].length) for clip in clips]
-    samples = [
-        finish(reader.read(clip.scene, of.frames, of.supervised), config.input_size)
-        for clip, of in zip(clips, frames, strict=True)
-    ]
-    supervised = np.stack([of.supervised for of in frames]).astype(np.int32)
-    return EvaluationBatch(
-        planes=np.stack([sample.planes for sample in samples]),
-        mask=np.stack([sample.mask for sample in samples]),
-        scene=np.broadcast_to(np.array([[clip.scene] for clip in clips], np.int32), supervised.shape),
-        frame=supervised,
-        counts=np.array([clip.counts for clip in clips], bool),
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Maker:
+    """Makes one clip, a batch without its first axis."""
+
+    reader: ClipReader
+    config: DataConfig
+
+    def __call__(self, clip: _Clip) -> EvaluationBatch:
+        frames, supervised = self.config.clips.frames(clip.first, self.reader.scenes[clip.scene].length)
+        sample = finish(self.reader.read(clip.scene, frames, supervised), self.config.input_size)
+        scene = np.full(len(supervised), clip.scene, np.int32)
+        return EvaluationBatch(*sample, scene, supervised.astype(np.int32), np.array(clip.counts))
+
+
+def _stack(clips: Sequence[EvaluationBatch]) -> EvaluationBatch:
+    return EvaluationBatch(*(np.stack(arrays) for arrays in zip(*clips, strict=True)))

@@ -1,6 +1,6 @@
 """The gain of a scene: which raw levels of its camera become the grey levels 0 to 255."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,10 @@ OUTLIERS = 0.1  # percent of the pixels on either side that may be dead or satur
 MARGIN = 0.25  # of the range seen, on either side, for gas colder or hotter than what the first frames show
 
 MAX_GREY = 255.0
+LEVELS = 1 << 16
+
+# A frame in grey levels, 0 to 255, grey (c = 1) or RGB (c = 3); with fractions where the camera gave more than 8 bits.
+Frame = UInt8[np.ndarray, "h w c"] | Float32[np.ndarray, "h w c"]
 
 
 class Gain(NamedTuple):
@@ -23,28 +27,31 @@ class Gain(NamedTuple):
     low: float
     high: float
 
-    def to_grey(
-        self, pixels: UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]
-    ) -> UInt8[np.ndarray, "h w c"] | Float32[np.ndarray, "h w c"]:
+    def to_grey(self, pixels: UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]) -> Frame:
         """Returns 16-bit pixels as grey levels with fractions, clipped to 0 to 255; 8-bit ones as they are."""
         if pixels.dtype == np.uint8:
             return pixels
         scale = np.float32(MAX_GREY / (self.high - self.low))
         return np.clip((pixels.astype(np.float32) - np.float32(self.low)) * scale, 0, MAX_GREY)
 
-    def to_bytes(self, pixels: UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w c"]) -> UInt8[np.ndarray, "h w c"]:
-        """Returns pixels as whole grey levels."""
-        return np.rint(self.to_grey(pixels)).astype(np.uint8)
-
 
 EIGHT_BITS = Gain(0.0, MAX_GREY)
 
 
-def measure_gain(beginning: Sequence[np.ndarray]) -> Gain:
+def whole_levels(frame: Frame) -> UInt8[np.ndarray, "h w c"]:
+    """Returns a frame without the fractions of its grey levels, as a picture to look at."""
+    return frame if frame.dtype == np.uint8 else np.rint(frame).astype(np.uint8)
+
+
+def measure_gain(beginning: Iterable[np.ndarray]) -> Gain:
     """Returns the gain for a scene that begins with these frames; for 8-bit frames that is `EIGHT_BITS`."""
-    if not beginning or beginning[0].dtype == np.uint8:
+    counts = np.zeros(LEVELS, np.int64)
+    for frame in beginning:
+        if frame.dtype == np.uint8:
+            return EIGHT_BITS
+        counts += np.bincount(frame.ravel(), minlength=LEVELS)
+    if not counts.any():
         return EIGHT_BITS
-    counts = sum(np.bincount(frame.ravel(), minlength=1 << 16) for frame in beginning)
     shares = np.cumsum(counts) / np.sum(counts)
     low, high = (float(np.searchsorted(shares, share)) for share in (OUTLIERS / 100, 1 - OUTLIERS / 100))
     margin = max(MARGIN * (high - low), 1.0)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float, Float32, Int, UInt8
 
+from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.errors import UserError
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -21,9 +22,7 @@ BACKGROUND_WARM_UP = 40  # frames of plain mean, so that the first frame does no
 BACKGROUND_RATE = 1 / 800
 SHORT_TERM_RATE = 1 / 5
 
-
-# A frame in grey levels, 0 to 255, grey (c = 1) or RGB (c = 3); with fractions where the camera gave more than 8 bits.
-Frame = UInt8[np.ndarray, "h w c"] | Float32[np.ndarray, "h w c"]
+FRACTION_STEPS = 256  # in which a grey level with fractions is stored, in 16 bits
 
 
 class PlaneMemory(NamedTuple):
@@ -127,7 +126,7 @@ class TemporalPlanes:
     name = "temporal"
     colored = False
     remembers = True
-    steps_per_level = 256  # means have fractions, and a difference of half a grey level counts
+    steps_per_level = FRACTION_STEPS  # means have fractions, and a difference of half a grey level counts
 
     def stream(self, memory: PlaneMemory | None = None) -> PlaneStream:
         """Starts a video with an empty memory, or goes on with one; `memory` is copied."""
@@ -206,13 +205,18 @@ def input_planes(name: str) -> InputPlanes:
 class ScenePlanes:
     """The planes of a whole video, kept in memory in fixed point: 1 or 2 bytes a pixel and plane, quick to read.
 
+    Planes of frames with fractions keep them, to a 512th of a grey level.
+
     Where the three planes are one picture, as `rgb` ones of grey video are, it is kept once (c = 1 instead of 3).
     """
 
-    def __init__(self, planes: InputPlanes, frames: UInt8[np.ndarray, "n h w c"]) -> None:
+    def __init__(
+        self, planes: InputPlanes, frames: UInt8[np.ndarray, "n h w c"] | Float32[np.ndarray, "n h w c"]
+    ) -> None:
         """Makes the planes of all `frames`."""
-        self._steps = np.float32(planes.steps_per_level)
-        self._stored = np.empty((*frames.shape[:3], 3), np.uint8 if planes.steps_per_level == 1 else np.uint16)
+        steps = planes.steps_per_level if frames.dtype == np.uint8 else FRACTION_STEPS
+        self._steps = np.float32(steps)
+        self._stored = np.empty((*frames.shape[:3], 3), np.uint8 if steps == 1 else np.uint16)
         stream = planes.stream()
         for stored, frame in zip(self._stored, frames, strict=True):
             stored[...] = np.rint(stream.push(frame) * self._steps)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float32, UInt8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,14 +13,14 @@ class Scene:
     Attributes:
         name: unique in its dataset, e.g. "3_bats".
         group: scenes that share a background share a group, and must stay on one side of any split.
-        frames: grey (c = 1) or RGB (c = 3).
+        frames: in grey levels, grey (c = 1) or RGB (c = 3); with fractions where the camera gave more than 8 bits.
         truth: 1 where there is gas, 0 elsewhere; None where no truth is known.
         frames_per_second: of the recording.
     """
 
     name: str
     group: str
-    frames: UInt8[np.ndarray, "n h w c"]
+    frames: UInt8[np.ndarray, "n h w c"] | Float32[np.ndarray, "n h w c"]
     truth: UInt8[np.ndarray, "n h w"] | None
     frames_per_second: float
 

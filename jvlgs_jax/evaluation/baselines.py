@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.data.planes import input_planes, luma
 from jvlgs_jax.inference.morphology import opening
 
@@ -19,10 +20,10 @@ MOG2_HISTORY = 500  # frames; OpenCV's default
 DIFFERENCE_THRESHOLD = 8.0  # grey levels
 DIFFERENCE_BLUR = 3.0  # pixels, standard deviation
 
-Baseline = Callable[[Iterable[UInt8[np.ndarray, "h w c"]]], Iterator[UInt8[np.ndarray, "h w"]]]
+Baseline = Callable[[Iterable[Frame]], Iterator[UInt8[np.ndarray, "h w"]]]
 
 
-def mog2(frames: Iterable[UInt8[np.ndarray, "h w c"]]) -> Iterator[UInt8[np.ndarray, "h w"]]:
+def mog2(frames: Iterable[Frame]) -> Iterator[UInt8[np.ndarray, "h w"]]:
     """OpenCV's mixture-of-Gaussians background subtraction on grey frames, without shadows, then a 9x9 opening.
 
     Source: Zivkovic, "Improved Adaptive Gaussian Mixture Model for Background Subtraction", ICPR 2004.
@@ -35,7 +36,7 @@ def mog2(frames: Iterable[UInt8[np.ndarray, "h w c"]]) -> Iterator[UInt8[np.ndar
         yield opening((foreground > 0).astype(np.uint8), OPENING_KERNEL)
 
 
-def background_difference(frames: Iterable[UInt8[np.ndarray, "h w c"]]) -> Iterator[UInt8[np.ndarray, "h w"]]:
+def background_difference(frames: Iterable[Frame]) -> Iterator[UInt8[np.ndarray, "h w"]]:
     """Where the blurred difference to the causal background exceeds 8 grey levels either way, then a 9x9 opening.
 
     The background is that of the temporal input planes; the blur is Gaussian with a deviation of 3 pixels.

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from tqdm import tqdm
 
+from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.baselines import Baseline
@@ -21,7 +22,7 @@ MODEL = "model"
 class ProbabilitySource(Protocol):
     """Anything that gives gas probabilities for the frames of one video, such as `inference.segmenter.Segmenter`."""
 
-    def probabilities(self, frames: Iterable[UInt8[np.ndarray, "h w c"]]) -> Iterator[Float32[np.ndarray, "h w"]]:
+    def probabilities(self, frames: Iterable[Frame]) -> Iterator[Float32[np.ndarray, "h w"]]:
         """Yields one map for each frame, in order, at the frame's size."""
         ...
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import numpy as np
-from jaxtyping import UInt8
 from tqdm import tqdm
 
+from jvlgs_jax.data.gain import Frame, whole_levels
 from jvlgs_jax.data.video import Video
 from jvlgs_jax.inference.frame_table import describe_frame, frame_table
 from jvlgs_jax.inference.output_folder import MASKS, OVERLAY, TABLE
@@ -38,9 +37,9 @@ def predict(video: Video, segmenter: Segmenter, rule: MaskRule, output: Path) ->
     All three replace those of an earlier run once the last frame is written, and only then. The folder must exist, see
     `output_folder.prepare_output`. Progress goes to stderr.
     """
-    read_ahead: deque[UInt8[np.ndarray, "h w c"]] = deque()
+    read_ahead: deque[Frame] = deque()
 
-    def remember() -> Iterator[UInt8[np.ndarray, "h w c"]]:
+    def remember() -> Iterator[Frame]:
         for frame in video:
             read_ahead.append(frame)
             yield frame
@@ -60,7 +59,7 @@ def predict(video: Video, segmenter: Segmenter, rule: MaskRule, output: Path) ->
             row = describe_frame(frames, frames / video.frames_per_second, probability, mask)
             _, encoded = cv2.imencode(".png", 255 * mask)
             (mask_folder / f"{frames:06d}.png").write_bytes(encoded.tobytes())
-            write_frame(draw_overlay(frame, probability, mask, row))
+            write_frame(draw_overlay(whole_levels(frame), probability, mask, row))
             write_row(row)
             frames += 1
             alarms += row.alarm

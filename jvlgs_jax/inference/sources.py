@@ -3,8 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
+from jvlgs_jax.data.images import IMAGE_SUFFIXES
 from jvlgs_jax.data.natural_order import natural_key
-from jvlgs_jax.data.video import IMAGE_SUFFIXES, VIDEO_SUFFIXES
+from jvlgs_jax.data.video import VIDEO_SUFFIXES
 from jvlgs_jax.errors import UserError
 
 

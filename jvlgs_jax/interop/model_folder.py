@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from flax import nnx
 
+from jvlgs_jax.data.sampling import Direction
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.families import PARTS
 from jvlgs_jax.interop.parameters import flatten, replace
@@ -34,6 +35,8 @@ class ModelBundle:
     prompts: tuple[str, ...]
     planes: str  # name of its input planes, see `jvlgs_jax.data.planes`
     input_size: tuple[int, int]  # (height, width) it works at
+    step: int = 1  # frames of the video from one frame of a window to the next
+    direction: Direction = Direction.LOOK_AHEAD  # where a window goes from the frame it answers for
 
 
 def abstract_model(config: JvlgsConfig) -> Jvlgs:
@@ -49,8 +52,25 @@ def _abstract(config: JvlgsConfig) -> tuple[nnx.GraphDef, nnx.State]:
 def save_model(folder: Path, bundle: ModelBundle) -> None:
     """Writes a whole model; an earlier folder of the same name is replaced only once the new one is complete."""
     arrays = {path: np.asarray(value) for path, value in flatten(nnx.state(bundle.model)).items()}
-    use = {"prompts": bundle.prompts, "planes": bundle.planes, "input_size": bundle.input_size}
-    save_arrays(folder, "model", bundle.model.config, arrays, use)
+    save_arrays(folder, "model", bundle.model.config, arrays, describe_use(bundle))
+
+
+def describe_use(bundle: ModelBundle) -> dict[str, Any]:
+    """What `model.json` says of how a whole model is run."""
+    return {field.name: getattr(bundle, field.name) for field in dataclasses.fields(bundle) if field.name != "model"}
+
+
+def bundle_of(model: Jvlgs, description: Mapping[str, Any]) -> ModelBundle:
+    """Puts a model together with what its description, as `read_description` returns it, says of its use."""
+    height, width = description["input_size"]
+    return ModelBundle(
+        model=model,
+        prompts=tuple(description["prompts"]),
+        planes=description["planes"],
+        input_size=(height, width),
+        step=description["step"],
+        direction=description["direction"],
+    )
 
 
 def save_arrays(
@@ -91,8 +111,7 @@ def load_model(folder: Path) -> ModelBundle:
     check_arrays(str(folder / WEIGHTS), flatten(state), arrays)
     model = nnx.merge(graphdef, replace(state, arrays))
     model.eval()
-    height, width = description["input_size"]
-    return ModelBundle(model, tuple(description["prompts"]), description["planes"], (height, width))
+    return bundle_of(model, description)
 
 
 def initialize(model: Jvlgs, folder: Path, only: str = ".*") -> list[str]:
@@ -125,7 +144,7 @@ def check_arrays(source: str, expected: Mapping[str, Any], found: Mapping[str, n
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """`model.json` with its network sizes as a `JvlgsConfig`."""
+    """`model.json` with its network sizes as a `JvlgsConfig`; older files say nothing of the published windows."""
     path = folder / DESCRIPTION
     if not path.is_file():
         raise UserError(
@@ -136,6 +155,9 @@ def read_description(folder: Path) -> dict[str, Any]:
         if description["format"] != FORMAT or description["part"] not in PARTS:
             raise UserError(f"{path}: format {description['format']!r}, but this version reads format {FORMAT}")
         description["config"] = _config(description["config"])
+        description["direction"] = Direction(description.get("direction", ModelBundle.direction))
+        if description.setdefault("step", ModelBundle.step) < 1:
+            raise ValueError(f"step {description['step']}")
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: damaged ({type(error).__name__}: {error}); convert or train the model again"

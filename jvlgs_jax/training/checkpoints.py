@@ -20,7 +20,9 @@ from jvlgs_jax.interop.model_folder import (
     FORMAT,
     ModelBundle,
     abstract_model,
+    bundle_of,
     check_arrays,
+    describe_use,
     read_description,
 )
 from jvlgs_jax.interop.parameters import flatten, replace
@@ -100,8 +102,7 @@ def load_bundle(workdir: Path) -> ModelBundle:
     check_arrays(str(folder), flatten(state), arrays)
     model = nnx.merge(graphdef, replace(state, arrays))
     model.eval()
-    height, width = description["input_size"]
-    return ModelBundle(model, tuple(description["prompts"]), description["planes"], (height, width))
+    return bundle_of(model, description)
 
 
 def _existing(workdir: Path) -> Path:
@@ -113,14 +114,18 @@ def _existing(workdir: Path) -> Path:
 
 def _describe(folder: Path, bundle: ModelBundle) -> None:
     """Writes what the weights belong to, or checks that it is the same as before."""
-    use = {"prompts": bundle.prompts, "planes": bundle.planes, "input_size": bundle.input_size}
-    description = {"format": FORMAT, "part": "model", "config": dataclasses.asdict(bundle.model.config), **use}
-    text = json.dumps(description, indent=2) + "\n"
     path = folder / DESCRIPTION
-    if path.exists() and path.read_text(encoding="utf-8") != text:
-        raise UserError(f"{folder.parent}: holds a training with another network, prompts or input: use a new workdir")
+    if path.exists():
+        earlier = read_description(folder)
+        if earlier["config"] != bundle.model.config or bundle_of(bundle.model, earlier) != bundle:
+            raise UserError(
+                f"{folder.parent}: holds a training with another network, prompts or input: use a new workdir"
+            )
+        return
+    config = dataclasses.asdict(bundle.model.config)
+    description = {"format": FORMAT, "part": "model", "config": config, **describe_use(bundle)}
     with replacement(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
 def _restore(checkpointer: ocp.training.Checkpointer, state: TrainState, data: grain.DatasetIterator) -> TrainState:

@@ -133,7 +133,9 @@ def train(
     UserError for a config that does not fit the model, the devices or the workdir, and for a loss that is not finite.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    bundle = ModelBundle(nnx.eval_shape(make_model), prompts, data.planes, data.input_size)
+    bundle = ModelBundle(
+        nnx.eval_shape(make_model), prompts, data.planes, data.input_size, data.clips.step, data.clips.direction
+    )
     optimizer = make_optimizer(config.optimizer, config.steps)
     mesh = make_mesh(config.mesh)
     place = placement(batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches))

@@ -1,12 +1,14 @@
 import dataclasses
 from collections import Counter
+from contextlib import closing
 
+import jax
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jvlgs_jax.data.batch_iterator import Shard
+from jvlgs_jax.data.batch_iterator import Shard, placement
 from jvlgs_jax.data.batches import DataConfig
 from jvlgs_jax.data.clips import MemoryReader
 from jvlgs_jax.data.evaluation_batches import evaluation_batches
@@ -33,7 +35,7 @@ def numbered_reader(*lengths):
     direction=st.sampled_from(Direction),
     count=st.sampled_from([1, 2]),
 )
-@settings(max_examples=40)
+@settings(max_examples=25, deadline=None)
 def test_every_frame_counts_exactly_once(lengths, t, step, direction, count):
     config = DataConfig(
         planes="grey", input_size=(4, 6), batch_size=4, clips=ClipConfig(length=t, step=step, direction=direction)
@@ -60,8 +62,35 @@ def test_only_the_scenes_asked_for():
     assert list(evaluation_batches(numbered_reader(5), config, scenes=[])) == []
 
 
+def test_a_sharded_step_sees_every_frame_once_and_is_compiled_once():
+    """Two processes' shares in turn, placed as a validation step would have them."""
+    mesh = jax.make_mesh((1,), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
+    place = placement(jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data")))
+
+    @jax.jit
+    def gas(batch):
+        return (batch.mask.mean(axis=(2, 3, 4)) * batch.counts).sum(), batch.counts.sum()
+
+    config = DataConfig(planes="grey", input_size=(4, 6), batch_size=4, clips=ClipConfig(length=4, step=2))
+    totals = np.zeros(2)
+    for index in range(2):
+        for batch in evaluation_batches(numbered_reader(9, 4), config, shard=Shard(index=index, count=2), place=place):
+            assert isinstance(batch.planes, jax.Array)
+            totals += gas(batch)
+    np.testing.assert_allclose(totals, (5 + 2, 9 + 4))
+    assert gas._cache_size() == 1
+
+
+def test_workers_make_the_same_batches():
+    config = DataConfig(planes="grey", input_size=(4, 6), batch_size=2)
+    alone = list(evaluation_batches(numbered_reader(5), config))
+    with closing(evaluation_batches(numbered_reader(5), dataclasses.replace(config, workers=1))) as batches:
+        for batch, expected in zip(batches, alone, strict=True):
+            jax.tree.map(np.testing.assert_array_equal, batch, expected)
+
+
 def test_scores_need_truth():
     reader = numbered_reader(5)
     reader.scenes = [dataclasses.replace(reader.scenes[0], leak=None)]
     with pytest.raises(UserError, match="scene 0 has no truth"):
-        next(evaluation_batches(reader, DataConfig(planes="grey")))
+        evaluation_batches(reader, DataConfig(planes="grey"))

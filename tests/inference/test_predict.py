@@ -88,6 +88,26 @@ def test_short_videos_of_odd_size_are_answered_whole(tmp_path, segmenter, number
     assert len(overlay) == len(rows) == number
 
 
+def test_16_bits_are_segmented_by_their_fractions_and_shown_as_grey(tmp_path):
+    raw = np.random.default_rng(0).integers(9000, 9400, (4, 48, 64), dtype=np.uint16)
+    (tmp_path / "frames").mkdir()
+    for index, frame in enumerate(raw):
+        cv2.imwrite(str(tmp_path / "frames" / f"{index}.tiff"), frame)
+    seen = []
+
+    class Watching(_Network):
+        def probabilities(self, frames):
+            for frame in frames:
+                seen.append(frame[..., 0])
+                yield np.zeros(frame.shape[:2], np.float32)
+
+    predict(open_video(tmp_path / "frames"), Watching(), mask_rule("confidence_gate"), tmp_path)
+    slope, offset = np.polyfit(raw.ravel(), np.stack(seen).ravel(), 1)
+    np.testing.assert_allclose(seen, slope * raw + offset, atol=1e-3)  # no rounding to whole levels
+    shown = _read(tmp_path)[2][:, :48].mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(shown, np.mean(seen, axis=(1, 2)), atol=3)
+
+
 def test_a_new_run_replaces_all_of_the_earlier_one(tmp_path, segmenter):
     for number in (5, 3):
         video = open_video(_video(tmp_path / f"{number}.mp4", number))

@@ -8,6 +8,7 @@ import pytest
 from flax import nnx
 
 from jvlgs_jax.data.prompts import tokenize
+from jvlgs_jax.data.sampling import ClipConfig, Direction
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference import segmenter as segmenter_module
 from jvlgs_jax.inference.segmenter import Segmenter
@@ -43,37 +44,63 @@ def published(bundle):
     ]
 
 
-def _fake_logits(config, state, clip, text, *, planes):
+def _fake_encode(config, state, clip, *, planes):
+    """A network whose features of a frame are its planes."""
+    return [jnp.asarray(clip)]
+
+
+def _fake_segment(config, state, windows, text, *, size):
     """A network that tells which three frames a window holds, by their first plane."""
-    return np.stack([clip[:-2], clip[1:-1], clip[2:]], axis=-1)[..., 0, :] @ np.array([1, 10, 100], np.float32) / 1000
+    return windows[0][..., 0].transpose(0, 2, 3, 1) @ np.array([1, 10, 100], np.float32) / 10_000
 
 
 @pytest.fixture
 def fake_network(monkeypatch):
-    monkeypatch.setattr(segmenter_module, "_logits", _fake_logits)
+    monkeypatch.setattr(segmenter_module, "_encode", _fake_encode)
+    monkeypatch.setattr(segmenter_module, "_segment", _fake_segment)
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 7])
-def test_every_frame_gets_what_the_published_network_says_of_it_and_the_next_two(bundle, published, number):
-    """Also shows that a clip of five frames gives what clips of three do."""
-    frames = _frames(number)
-    result = _run(bundle, frames)
-    assert result.shape == (number, 64, 96)
-    assert result.std() > 1e-3
-    for index in range(number):
-        window = np.minimum([index, index + 1, index + 2], number - 1)
-        np.testing.assert_allclose(result[index], published(frames[window]), atol=1e-4)
+@pytest.mark.parametrize(
+    "windows", [ClipConfig(), ClipConfig(step=2), ClipConfig(step=2, direction=Direction.PAST_ONLY)], ids=str
+)
+def test_every_frame_gets_what_the_published_network_says_of_its_training_window(bundle, published, windows):
+    """Also shows that a clip of five frames gives what windows of three do."""
+    bundle = dataclasses.replace(bundle, step=windows.step, direction=windows.direction)
+    for number in (1, 4, 7):
+        frames = _frames(number)
+        result = _run(bundle, frames)
+        assert result.shape == (number, 64, 96)
+        assert result.std() > 1e-3
+        for index in range(number):
+            window = windows.frames(index, number).frames
+            np.testing.assert_allclose(result[index], published(frames[window]), atol=1e-4)
 
 
-@pytest.mark.parametrize("clip_length", [3, 4, 5, 8])
-def test_a_frame_is_answered_with_its_own_window_whatever_the_clip_length(bundle, fake_network, clip_length):
-    segmenter = Segmenter(dataclasses.replace(bundle, input_size=(2, 3)), clip_length)
-    for number in range(1, 20):
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("step", [1, 2, 5])
+@pytest.mark.parametrize("clip_length", [1, 3, 8])
+def test_a_frame_is_answered_with_its_own_window_whatever_the_clip_length(
+    bundle, fake_network, clip_length, step, direction
+):
+    bundle = dataclasses.replace(bundle, input_size=(2, 3), step=step, direction=direction)
+    segmenter, windows = Segmenter(bundle, clip_length), ClipConfig(step=step, direction=direction)
+    for number in (1, 2, 3, 4, 7, 8, 9, 17, 24):
         frames = np.arange(number, dtype=np.uint8)[:, None, None, None] * np.ones((2, 3, 1), np.uint8)
         result = np.stack(list(segmenter.probabilities(frames)))
-        windows = np.minimum(np.arange(number)[:, None] + [0, 1, 2], number - 1)
-        expected = 1 / (1 + np.exp(-(windows @ [1, 10, 100]) / 1000))
-        np.testing.assert_allclose(result[:, 0, 0], expected, atol=1e-6)
+        expected = np.stack([windows.frames(index, number).frames for index in range(number)]) @ [1, 10, 100]
+        np.testing.assert_allclose(result[:, 0, 0], 1 / (1 + np.exp(-expected / 10_000)), atol=1e-6)
+
+
+@pytest.mark.parametrize(("step", "direction"), [(1, Direction.LOOK_AHEAD), (3, Direction.PAST_ONLY)])
+def test_every_frame_is_encoded_once(bundle, fake_network, monkeypatch, step, direction):
+    encoded = []
+    monkeypatch.setattr(
+        segmenter_module, "_encode", lambda *args, **kwargs: encoded.extend(args[2]) or _fake_encode(*args, **kwargs)
+    )
+    bundle = dataclasses.replace(bundle, input_size=(2, 3), step=step, direction=direction)
+    frames = np.arange(24, dtype=np.uint8)[:, None, None, None] * np.ones((2, 3, 1), np.uint8)
+    assert len(list(Segmenter(bundle, 8).probabilities(frames))) == 24
+    assert [plane[0, 0, 0] for plane in encoded] == list(range(24))
 
 
 @pytest.mark.parametrize(("changed", "answers"), [(0, {0}), (3, {1, 2, 3}), (6, {4, 5, 6})])
@@ -86,8 +113,9 @@ def test_with_colour_planes_a_frame_depends_on_itself_and_the_next_two_only(bund
 
 
 def test_temporal_planes_remember_the_past_across_clips(bundle, monkeypatch):
+    monkeypatch.setattr(segmenter_module, "_encode", _fake_encode)
     monkeypatch.setattr(
-        segmenter_module, "_logits", lambda config, state, clip, text, *, planes: clip[:-2, ..., 1] / 255
+        segmenter_module, "_segment", lambda config, state, windows, text, *, size: windows[0][:, 0, ..., 1] / 255
     )
     frames = _frames(9, channels=1)
     result = _run(dataclasses.replace(bundle, planes="temporal"), frames)
@@ -108,7 +136,8 @@ def test_no_frames_no_results(bundle):
     assert list(Segmenter(bundle).probabilities([])) == []
 
 
-def test_an_endless_stream_is_answered_with_bounded_read_ahead(bundle, fake_network):
+@pytest.mark.parametrize(("direction", "further"), [(Direction.LOOK_AHEAD, 2 * 3), (Direction.PAST_ONLY, 0)])
+def test_an_endless_stream_is_answered_with_bounded_read_ahead(bundle, fake_network, direction, further):
     read = count()
 
     def camera():
@@ -116,9 +145,10 @@ def test_an_endless_stream_is_answered_with_bounded_read_ahead(bundle, fake_netw
             next(read)
             yield np.zeros((64, 96, 1), np.uint8)
 
-    answered = list(islice(Segmenter(bundle).probabilities(camera()), 10))
+    bundle = dataclasses.replace(bundle, step=3, direction=direction)
+    answered = list(islice(Segmenter(bundle, 4).probabilities(camera()), 10))
     assert len(answered) == 10
-    assert next(read) <= 10 + 8
+    assert next(read) <= 10 + 4 + further
 
 
 def test_a_model_in_training_is_left_as_it_is(bundle):
@@ -131,15 +161,15 @@ def test_a_model_in_training_is_left_as_it_is(bundle):
 
 
 def test_one_compilation_serves_videos_of_any_length_and_size_and_new_weights(bundle):
-    network = segmenter_module._logits
+    networks = (segmenter_module._encode, segmenter_module._segment)
     first = _run(bundle, _frames(2))
-    compiled = network._cache_size()
+    compiled = [network._cache_size() for network in networks]
     _run(bundle, _frames(9, size=(32, 32)))
     retrained = _run(random_bundle(seed=1), _frames(2))
-    assert network._cache_size() == compiled
+    assert [network._cache_size() for network in networks] == compiled
     assert np.abs(retrained - first).max() > 1e-3
 
 
-def test_a_clip_shorter_than_a_window_is_refused(bundle):
-    with pytest.raises(UserError, match="clip length is 2, the least is 3"):
-        Segmenter(bundle, clip_length=2)
+def test_a_clip_without_frames_is_refused(bundle):
+    with pytest.raises(UserError, match="clip length is 0, the least is 1"):
+        Segmenter(bundle, clip_length=0)

@@ -1,9 +1,11 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 from flax import nnx
 
+from jvlgs_jax.data.sampling import Direction
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.model_folder import (
     ModelBundle,
@@ -22,7 +24,7 @@ def bundle(config):
     rng = np.random.default_rng(0)
     arrays = {path: rng.normal(0, 1, leaf.shape).astype(leaf.dtype) for path, leaf in flatten(state).items()}
     model = nnx.merge(graphdef, replace(state, arrays))
-    return ModelBundle(model, ("a", "b", "c", "d"), "temporal", (64, 96))
+    return ModelBundle(model, ("a", "b", "c", "d"), "temporal", (64, 96), 2, Direction.PAST_ONLY)
 
 
 def _arrays(model):
@@ -32,12 +34,22 @@ def _arrays(model):
 def test_what_is_saved_is_what_is_loaded(tmp_path, bundle):
     save_model(tmp_path / "model", bundle)
     loaded = load_model(tmp_path / "model")
-    assert (loaded.prompts, loaded.planes, loaded.input_size) == (bundle.prompts, bundle.planes, bundle.input_size)
+    assert dataclasses.replace(loaded, model=bundle.model) == bundle
     assert loaded.model.config == bundle.model.config
     found, expected = _arrays(loaded.model), _arrays(bundle.model)
     assert found.keys() == expected.keys()
     assert all((found[path] == expected[path]).all() for path in expected)
     assert loaded.model.correlations[0].out.norm.use_running_average  # ready to run, not to train
+
+
+def test_an_older_folder_says_nothing_of_windows_and_has_the_published_ones(tmp_path, bundle):
+    save_model(tmp_path / "model", bundle)
+    description = tmp_path / "model" / "model.json"
+    fields = json.loads(description.read_text())
+    assert (fields.pop("step"), fields.pop("direction")) == (2, "past_only")
+    description.write_text(json.dumps(fields))
+    loaded = load_model(tmp_path / "model")
+    assert (loaded.step, loaded.direction) == (1, Direction.LOOK_AHEAD)
 
 
 def test_saving_again_replaces_the_model_and_leaves_nothing_behind(tmp_path, bundle):
@@ -96,6 +108,10 @@ def test_damaged_folders_say_what_is_wrong(tmp_path, bundle):
     description.write_text(whole[:40])
     with pytest.raises(UserError, match=r"model\.json: damaged"):
         load_model(tmp_path / "model")
+    for name, value in (("step", 0), ("direction", "sideways")):
+        description.write_text(json.dumps(json.loads(whole) | {name: value}))
+        with pytest.raises(UserError, match=rf"model\.json: damaged .*{value}"):
+            load_model(tmp_path / "model")
     fields = json.loads(whole)
     fields["config"]["channels"] = 8
     description.write_text(json.dumps(fields))

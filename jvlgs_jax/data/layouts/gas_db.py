@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from jvlgs_jax.data.images import is_grey
 from jvlgs_jax.data.layouts.scene_files import SceneFiles
 from jvlgs_jax.data.layouts.single_images import LabelledImage, scenes_of_one_image
-from jvlgs_jax.data.video import is_grey
 from jvlgs_jax.errors import UserError
 
 SOURCE = "gas_db"

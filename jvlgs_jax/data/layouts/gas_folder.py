@@ -10,8 +10,9 @@
 
 from pathlib import Path
 
+from jvlgs_jax.data.images import list_images
 from jvlgs_jax.data.layouts.masks import HALF_GREY, MaskFiles, VideoTruth, masks_by_name
-from jvlgs_jax.data.layouts.pictures import ImagePictures, VideoPictures, list_images
+from jvlgs_jax.data.layouts.pictures import ImagePictures, VideoPictures
 from jvlgs_jax.data.layouts.scene_files import Pictures, SceneFiles, Truth
 from jvlgs_jax.data.natural_order import natural_key
 from jvlgs_jax.data.video import VIDEO_SUFFIXES

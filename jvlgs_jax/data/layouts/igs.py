@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jvlgs_jax.data.layouts.pictures import list_images
+from jvlgs_jax.data.images import list_images
 from jvlgs_jax.data.layouts.scene_files import SceneFiles
 from jvlgs_jax.data.layouts.single_images import LabelledImage, scenes_of_one_image
 from jvlgs_jax.data.natural_order import natural_key

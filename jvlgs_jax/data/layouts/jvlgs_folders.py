@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from jvlgs_jax.data.images import list_images
 from jvlgs_jax.data.layouts.masks import HALF_GREY, masks_by_name
-from jvlgs_jax.data.layouts.pictures import ImagePictures, list_images
+from jvlgs_jax.data.layouts.pictures import ImagePictures
 from jvlgs_jax.data.layouts.scene_files import SceneFiles
 from jvlgs_jax.data.natural_order import natural_key
 from jvlgs_jax.errors import UserError

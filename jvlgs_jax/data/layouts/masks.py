@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from jvlgs_jax.data.layouts.pictures import list_images
+from jvlgs_jax.data.images import list_images, read_image
 from jvlgs_jax.data.layouts.scene_files import Mask
 from jvlgs_jax.data.planes import luma
-from jvlgs_jax.data.video import open_video, read_image
+from jvlgs_jax.data.video_frames import decode_colors
 from jvlgs_jax.errors import UserError
 
 HALF_GREY = 127  # gas is brighter, in masks stored as 0 and 255
@@ -155,7 +155,7 @@ class VideoTruth:
 
     def __iter__(self) -> Iterator[Mask]:
         """Decodes the video; UserError where it is damaged."""
-        for frame in open_video(self.path):
+        for frame in decode_colors(self.path):
             yield Mask((luma(frame) > self.threshold).astype(np.uint8), self.path)
 
 

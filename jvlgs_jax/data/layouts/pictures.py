@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import UInt8
 
+from jvlgs_jax.data.images import CHROMA_PROBE_FRAMES, Picture16, decode_image, is_grey, raw_pixels
 from jvlgs_jax.data.layouts.scene_files import Picture
-from jvlgs_jax.data.natural_order import natural_key
-from jvlgs_jax.data.video import CHROMA_PROBE_FRAMES, IMAGE_SUFFIXES, decode_image, is_grey, open_video
+from jvlgs_jax.data.video import open_video
 from jvlgs_jax.errors import UserError
 
 IMAGES_PER_SECOND = 15.0  # assumed where a layout of image files states no frame rate
@@ -19,7 +18,7 @@ _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 _PNG_DEPTH, _PNG_COLOR = 24, 25  # offsets in the header
 _GREY_OR_RGB = (0, 2)
 
-Decode = Callable[[bytes, Path], UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w 3"]]
+Decode = Callable[[bytes, Path], UInt8[np.ndarray, "h w 3"] | Picture16]
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class VideoPictures:
 
     def __iter__(self) -> Iterator[Picture]:
         """Decodes the video; UserError where it is damaged."""
-        return (Picture(frame, None) for frame in open_video(self.path))
+        return (Picture(pixels, None) for pixels in open_video(self.path).raw())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,30 +67,12 @@ class ImagePictures:
 
     def __iter__(self) -> Iterator[Picture]:
         """Reads the images; grey ones, and those grey up to a codec's noise, have one channel."""
-        grey = all(_shows_grey(self.decode(file.read_bytes(), file)) for file in self.files[:CHROMA_PROBE_FRAMES])
+        grey = all(is_grey(self.decode(file.read_bytes(), file)) for file in self.files[:CHROMA_PROBE_FRAMES])
         for file in self.files:
             encoded = file.read_bytes()
-            pixels = self.decode(encoded, file)
-            if pixels.dtype == np.uint16 and not _shows_grey(pixels):
-                raise UserError(f"{file}: 16-bit colours, frames of 16 bits are grey: export one channel")
-            if grey or pixels.dtype == np.uint16:
-                pixels = (cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if pixels.dtype == np.uint8 else pixels[..., 0])[
-                    ..., None
-                ]
+            pixels = raw_pixels(self.decode(encoded, file), file, grey=grey)
             kept = self.decode is decode_image and _is_plain(encoded)
             yield Picture(pixels, encoded if kept else None)
-
-
-def list_images(folder: Path) -> tuple[Path, ...]:
-    """Returns the images of `folder` in natural order; none where there is no such folder."""
-    found = [path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
-    return tuple(sorted(found, key=lambda path: natural_key(path.name)))
-
-
-def _shows_grey(image: UInt8[np.ndarray, "h w 3"] | UInt16[np.ndarray, "h w 3"]) -> bool:
-    if image.dtype == np.uint8:
-        return is_grey(image)
-    return bool((image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all())
 
 
 def _is_plain(encoded: bytes) -> bool:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import UInt8
 
 from jvlgs_jax.data.gain import GAIN_FRAMES, measure_gain
+from jvlgs_jax.data.images import RawPixels, check_alike, shown_size
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
 
@@ -22,7 +23,7 @@ class Picture(NamedTuple):
         encoded: the JPEG or PNG file that holds exactly these pixels; None where there is no such file.
     """
 
-    pixels: UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w 1"]
+    pixels: RawPixels
     encoded: bytes | None
 
 
@@ -36,7 +37,7 @@ class Mask(NamedTuple):
 class StoredFrame(NamedTuple):
     """One frame; `mask` is 1 where there is gas, None where no truth is known. See `Picture` for the rest."""
 
-    pixels: UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w 1"]
+    pixels: RawPixels
     mask: UInt8[np.ndarray, "h w"] | None
     encoded: bytes | None
 
@@ -119,7 +120,7 @@ class SceneFiles:
         first: Picture | None = None
         for picture, mask in pairs:
             first = first or picture
-            _check_alike(picture.pixels, first.pixels, self.pictures.path)
+            check_alike(picture.pixels, first.pixels, self.pictures.path)
             if mask is not None:
                 _check_size(mask, picture.pixels)
             yield StoredFrame(picture.pixels, self._gas(mask, picture), picture.encoded)
@@ -127,7 +128,7 @@ class SceneFiles:
             raise UserError(f"{self.pictures.path}: no frame in this scene: remove it, or add its frames")
 
     def load(self) -> Scene:
-        """Reads the whole scene into memory; frames of 16 bits become 8 by the gain of the scene, see `Gain`."""
+        """Reads the whole scene into memory; frames of 16 bits become grey levels by its gain, see `Gain`."""
         self.check()
         frames = iter(self)
         beginning = list(islice(frames, GAIN_FRAMES))
@@ -135,7 +136,7 @@ class SceneFiles:
         pixels: list[np.ndarray] = []
         masks: list[np.ndarray] = []
         for frame in chain(beginning, frames):
-            pixels.append(gain.to_bytes(frame.pixels))
+            pixels.append(gain.to_grey(frame.pixels))
             if frame.mask is not None:
                 masks.append(frame.mask)
         return Scene(
@@ -171,24 +172,8 @@ def _unequal(path: Path, *, masks: int, frames: int) -> UserError:
     return UserError(f"{path}: {masks} frames, its video has {frames}: export both at one length")
 
 
-def _check_alike(pixels: np.ndarray, first: np.ndarray, path: Path) -> None:
-    if pixels.shape[:2] != first.shape[:2]:
-        raise UserError(
-            f"{path}: a frame of {_size(pixels)} follows frames of {_size(first)}: convert the video to one size"
-        )
-    if pixels.dtype != first.dtype:
-        raise UserError(
-            f"{path}: a frame of {8 * pixels.itemsize} bits follows frames of {8 * first.itemsize} bits: "
-            "export the whole scene at one depth"
-        )
-
-
 def _check_size(mask: Mask, pixels: np.ndarray) -> None:
     if mask.gas.shape != pixels.shape[:2]:
         raise UserError(
-            f"{mask.path}: {_size(mask.gas)} pixels, its image has {_size(pixels)}: export both at one size"
+            f"{mask.path}: {shown_size(mask.gas)} pixels, its image has {shown_size(pixels)}: export both at one size"
         )
-
-
-def _size(image: np.ndarray) -> str:
-    return f"{image.shape[1]}x{image.shape[0]}"

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from jvlgs_jax.data.images import decode_image
 from jvlgs_jax.data.layouts.masks import MaskFiles, MaskOfImage
 from jvlgs_jax.data.layouts.pictures import Decode, ImagePictures
 from jvlgs_jax.data.layouts.scene_files import SceneFiles
-from jvlgs_jax.data.video import decode_image
 
 
 class LabelledImage(NamedTuple):

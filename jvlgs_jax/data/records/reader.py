@@ -84,7 +84,7 @@ class RecordReader:
                 )
 
     def load(self, scene: int) -> Scene:
-        """Returns a whole scene in memory; frames of 16 bits become 8 by the gain of the scene."""
+        """Returns a whole scene in memory; frames of 16 bits become grey levels by its gain."""
         info = self.scenes[scene]
         gain = self._scenes[scene].gain or EIGHT_BITS
         records = _SceneReader(self, self._scenes[scene])
@@ -92,7 +92,7 @@ class RecordReader:
         return Scene(
             name=info.name,
             group=info.group,
-            frames=np.stack([gain.to_bytes(records.pixels(number)) for number in numbers]),
+            frames=np.stack([gain.to_grey(records.pixels(number)) for number in numbers]),
             truth=None if info.leak is None else np.stack([records.mask(number) for number in numbers]),
             frames_per_second=info.frames_per_second,
         )
