@@ -20,7 +20,7 @@ from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.models.jvlgs import JvlgsConfig
-from jvlgs_jax.training.loop import TrainConfig
+from jvlgs_jax.training.config import TrainConfig
 
 T = TypeVar("T")
 

@@ -91,7 +91,12 @@ def scene_table(scores: Scores) -> str:
 def save_scores(path: Path, scores: Mapping[str, Scores]) -> None:
     """Writes {method: {convention: {number: value, "parts": {scene: ...}}}} as JSON; nan becomes null."""
     with replacement(path) as partial:
-        partial.write_text(json.dumps({name: _plain(asdict(of)) for name, of in scores.items()}, indent=2) + "\n")
+        partial.write_text(json.dumps(as_json(scores), indent=2) + "\n")
+
+
+def as_json(scores: Mapping[str, Scores]) -> dict[str, Any]:
+    """Returns what `save_scores` writes, as mappings, lists and numbers."""
+    return {name: _plain(asdict(of)) for name, of in scores.items()}
 
 
 def _plain(value: Any) -> Any:

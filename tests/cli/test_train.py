@@ -44,9 +44,9 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
 
     def train(model, prompts, sources, held_out, **settings):
         scenes = [scene.name for source in sources for scene in source.reader.scenes]
-        names = {"scenes": scenes, "held_out": [scene.name for scene in held_out.scenes]}
+        names = {"scenes": scenes, "held_out": [scene.name for scene in held_out.test]}
         calls.append({**settings, **names})
-        return {}
+        return []
 
     monkeypatch.setattr(loop, "train", train)
     monkeypatch.setattr(jvlgs, "Jvlgs", lambda config, *, rngs: None)  # random weights take a while to make
