@@ -148,6 +148,15 @@ def test_overrides_change_the_config_file(config_file: Path):
     assert changed.rule.low == 0.2
 
 
+def test_none_unsets_what_may_be_unset(config_file: Path):
+    changed = load_experiment(config_file, ["--config.train.steps=None", "--config.train.epochs=2.5"]).train
+    assert (changed.steps, changed.epochs) == (None, 2.5)
+    with pytest.raises(UserError, match=r"train\.steps.*20 steps, 2\.5 epochs"):
+        load_experiment(config_file, ["--config.train.epochs=2.5"])
+    with pytest.raises(UserError, match=r"train\.save_every is None"):
+        load_experiment(config_file, ["--config.train.save_every=None"])
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [

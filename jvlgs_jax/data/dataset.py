@@ -102,7 +102,9 @@ def _divided(scenes: Sequence[SceneInfo], config: DataConfig) -> tuple[Division,
     tested = set(division.test)
     validation = [number for number in divide(scenes, config.validation).test if number not in tested]
     if not validation:
-        raise UserError(f"data.validation is {config.validation!r}, but data.split {config.split!r} holds all of it out")
+        raise UserError(
+            f"data.validation is {config.validation!r}, but data.split {config.split!r} holds all of it out"
+        )
     rest = [number for number in division.train if number not in set(validation)]
     return Division(rest, division.test), validation
 

@@ -40,7 +40,9 @@ class Checkpoints:
     while the training goes on; leaving the context waits for it. All processes of a training save and restore together.
     """
 
-    def __init__(self, workdir: Path, bundle: ModelBundle, *, keep: int, about: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, workdir: Path, bundle: ModelBundle, *, keep: int, about: Mapping[str, Any] | None = None
+    ) -> None:
         """Opens the checkpoints of a training of `bundle` and keeps the last `keep` of them, and the best if any.
 
         `about` is stored with each checkpoint, as JSON: the config and the version of the code.
@@ -96,11 +98,14 @@ class Checkpoints:
 
         UserError if the config's state has another shape.
         """
+        self.wait()
         return _restore(self._checkpointer, state, data)
 
     def bundle(self, step: int) -> ModelBundle:
         """Returns the model of a saved step as `load_bundle` does."""
-        return dataclasses.replace(self._bundle, model=_model(self._folder, self._bundle.model, self._checkpointer, step))
+        return dataclasses.replace(
+            self._bundle, model=_model(self._folder, self._bundle.model, self._checkpointer, step)
+        )
 
     def __enter__(self) -> "Checkpoints":
         return self

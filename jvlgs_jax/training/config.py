@@ -165,6 +165,13 @@ class TrainConfig:
                 f"train.selection.evaluator is {chosen!r}, which runs only at the end: give it an `every` to choose by"
             )
 
+    @property
+    def total_steps(self) -> int:
+        """Batches in all; ValueError for a config in epochs, which `in_steps` converts."""
+        if self.steps is None:
+            raise ValueError("the training is not counted in steps: convert it with in_steps(steps_per_epoch)")
+        return self.steps
+
     def in_steps(self, steps_per_epoch: float) -> "TrainConfig":
         """Returns the same config with every duration in steps; UserError if it does not say how long to train."""
         steps = in_steps(self.steps, self.epochs, steps_per_epoch)

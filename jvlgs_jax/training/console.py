@@ -2,11 +2,28 @@
 
 import sys
 import time
-from typing import Protocol, TextIO, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from tqdm import tqdm
 
 SECONDS_BETWEEN_LINES = 30.0
+
+
+@runtime_checkable
+class Screen(Protocol):
+    """A text stream, such as stderr."""
+
+    def write(self, text: str, /) -> object:
+        """Writes text."""
+        ...
+
+    def flush(self) -> object:
+        """Sends it off."""
+        ...
+
+    def isatty(self) -> bool:
+        """Whether it is a terminal."""
+        ...
 
 
 @runtime_checkable
@@ -26,7 +43,7 @@ class Progress(Protocol):
         ...
 
 
-def show_progress(start: int, steps: int, stream: TextIO | None = None) -> Progress:
+def show_progress(start: int, steps: int, stream: Screen | None = None) -> Progress:
     """Returns what suits `stream`, by default stderr, for a training that goes on at step `start`."""
     stream = sys.stderr if stream is None else stream
     return Bar(start, steps, stream) if stream.isatty() else Lines(start, steps, stream)
@@ -35,7 +52,7 @@ def show_progress(start: int, steps: int, stream: TextIO | None = None) -> Progr
 class Bar:
     """A bar that moves in a terminal."""
 
-    def __init__(self, start: int, steps: int, stream: TextIO) -> None:
+    def __init__(self, start: int, steps: int, stream: Screen) -> None:
         self._stream = stream
         self._bar = tqdm(total=steps, initial=start, desc="train", unit="step", file=stream)
 
@@ -58,7 +75,7 @@ class Lines:
     """One line an interval, for a log."""
 
     def __init__(
-        self, start: int, steps: int, stream: TextIO, *, seconds_between: float = SECONDS_BETWEEN_LINES
+        self, start: int, steps: int, stream: Screen, *, seconds_between: float = SECONDS_BETWEEN_LINES
     ) -> None:
         self._steps, self._stream, self._between = steps, stream, seconds_between
         self._start, self._began = start, time.monotonic()

@@ -105,10 +105,10 @@ def train(
     config = config.in_steps(steps_per_epoch(sources, data) if sources else 1)
     workdir.mkdir(parents=True, exist_ok=True)
     bundle = ModelBundle(nnx.eval_shape(make_model), prompts, data.planes, data.input_size)
-    optimizer = make_optimizer(config.optimizer, config.steps)
+    optimizer = make_optimizer(config.optimizer, config.total_steps)
     mesh = make_mesh(config.mesh)
     place = placement(batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches))
-    about = {"experiment": about, "steps": config.steps, "code": code_version()}
+    about = {"experiment": about, "steps": config.total_steps, "code": code_version()}
 
     def build() -> tuple[nnx.GraphDef, TrainState]:
         has_ema = config.optimizer.ema_decay is not None
@@ -144,7 +144,7 @@ def train(
         recorder = Recorder(
             workdir,
             start=int(state.step),
-            steps=config.steps,
+            steps=config.total_steps,
             log_every=config.log_every,
             clock=clock,
             checkpoints=checkpoints,
@@ -177,7 +177,7 @@ def _loop(state: TrainState, run: _Run) -> tuple[TrainState, Mapping[str, Findin
     start, found = int(state.step), {}
     try:
         # The order matters: step k evaluates and saves the state that has seen exactly k batches.
-        for step in range(start, config.steps + 1):
+        for step in range(start, config.total_steps + 1):
             with clock.timed("evaluate"):
                 found = run.evaluators.run(step, lambda state=state: run.bundle(state))
                 if found:
@@ -185,7 +185,7 @@ def _loop(state: TrainState, run: _Run) -> tuple[TrainState, Mapping[str, Findin
                     if (quality := run.evaluators.quality(found)) is not None:
                         run.checkpoints.rate(step, quality)
             interrupted = run.interruption.reached() or found is None
-            finished = step == config.steps or interrupted
+            finished = step == config.total_steps or interrupted
             if step > start and (finished or step % config.save_every == 0 or run.evaluators.selects(step)):
                 with clock.timed("save"):
                     run.recorder.finish_before(step)  # raises if a loss is not finite: what followed is not saved
@@ -214,22 +214,25 @@ def _saved(
         state = restore_from(Path(config.resume), abstract, batches)
     else:
         return None
-    if state.step > config.steps:
-        raise UserError(f"train.steps is {config.steps}, but this training is at step {state.step}: use a new workdir")
+    if state.step > config.total_steps:
+        raise UserError(
+            f"train.steps is {config.total_steps}, but this training is at step {state.step}: use a new workdir"
+        )
     return state
 
 
-def _conclude(
-    workdir: Path, state: TrainState, found: Mapping[str, Findings], run: _Run
-) -> list[JudgedModel] | None:
+def _conclude(workdir: Path, state: TrainState, found: Mapping[str, Findings], run: _Run) -> list[JudgedModel] | None:
     """Writes the last model and the best one, if there is one, with their scores; None if it was interrupted."""
     last = run.bundle(state)
-    judged = [JudgedModel(selection=LAST, step=run.config.steps, found=found)]
+    steps = run.config.total_steps
+    judged = [JudgedModel(selection=LAST, step=steps, found=found)]
     judged[0].save(workdir, replace(last, model=gathered_model(last.model)), run.config)
     best = run.checkpoints.best if run.config.selection.evaluator is not None else None
     if best is not None:
         bundle = run.checkpoints.bundle(best)
-        of_best = found if best == run.config.steps else run.evaluators.run(run.config.steps, lambda: bundle)
+        of_best = (
+            found if best == run.config.total_steps else run.evaluators.run(run.config.total_steps, lambda: bundle)
+        )
         if of_best is None:
             return None
         judged.append(JudgedModel(selection=best_selection(run.config), step=best, found=of_best))

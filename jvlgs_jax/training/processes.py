@@ -31,18 +31,17 @@ def join_processes(coordinator: str | None, count: int | None, index: int | None
     index = _number(INDEX) if index is None else index
     if coordinator is None and count is None and index is None:
         return
-    # Its own SIGTERM handler would replace ours, see `interruption`.
-    jax.config.update("jax_enable_preemption_service", False)
     if coordinator == AUTOMATIC:
-        jax.distributed.initialize()
-        return
-    if coordinator is None or count is None or index is None:
+        coordinator = None
+    elif coordinator is None or count is None or index is None:
         raise UserError(
             "several processes need --coordinator=HOST:PORT, --processes=N and --process-index=I "
             f"(or {COORDINATOR}, {COUNT} and {INDEX}), or --coordinator={AUTOMATIC}: one of the three is missing"
         )
-    if not 0 <= index < count:
+    elif not 0 <= index < count:
         raise UserError(f"the process index is {index} of {count} processes: count from 0 to {count - 1}")
+    # JAX's own SIGTERM handler would replace that of `interruption`.
+    jax.config.update("jax_enable_preemption_service", False)
     jax.distributed.initialize(coordinator, count, index)
 
 

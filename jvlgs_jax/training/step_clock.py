@@ -1,25 +1,11 @@
 """Where the time of a training goes, and how fast it is."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-
-import jax
 
 TIMING = "timing.jsonl"
 PARTS = ("data", "step", "evaluate", "save")
-
-# Peak of dense bfloat16 matrix products, in FLOP a second a device, by the name JAX gives the device; from the makers'
-# data sheets. Others have no utilisation to state.
-PEAK_FLOPS: Mapping[str, float] = {
-    "TPU v4": 275e12,
-    "TPU v5 lite": 197e12,
-    "TPU v5": 459e12,
-    "TPU v6 lite": 918e12,
-    "NVIDIA A100-SXM4-40GB": 312e12,
-    "NVIDIA A100-SXM4-80GB": 312e12,
-    "NVIDIA H100 80GB HBM3": 989e12,
-}
 
 
 class StepClock:
@@ -29,17 +15,24 @@ class StepClock:
     computing. The first step, which compiles, is told apart.
     """
 
-    def __init__(self, *, clips_per_step: int, devices: int, flops_per_step: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        clips_per_step: int,
+        devices: int,
+        flops_per_step: float | None = None,
+        peak_flops: float | None = None,
+    ) -> None:
         """Starts the clock.
 
         Args:
             clips_per_step: of a batch, over all devices.
             devices: how many share it.
-            flops_per_step: floating-point operations of a step, over all devices, for the utilisation; None: unknown.
+            flops_per_step: floating-point operations of a step, over all devices; None: unknown.
+            peak_flops: the most that one device does a second; None: unknown.
         """
         self._clips, self._devices = clips_per_step, devices
-        peak = PEAK_FLOPS.get(jax.devices()[0].device_kind)
-        self._share_of_peak = None if flops_per_step is None or peak is None else flops_per_step / (peak * devices)
+        self._share_of_peak = flops_per_step / (peak_flops * devices) if flops_per_step and peak_flops else None
         self._seconds = dict.fromkeys(PARTS, 0.0)
         self._steps = 0
         self._began = time.perf_counter()

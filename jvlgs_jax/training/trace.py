@@ -36,6 +36,6 @@ class Trace:
 def parse_steps(text: str) -> range:
     """Returns the steps from A up to, not including, B that "A..B" names; UserError for anything else."""
     first, dots, last = text.partition("..")
-    if not (dots and first.isdecimal() and last.isdecimal() and int(first) < int(last)):
+    if not (dots and first.isdecimal() and last.isdecimal() and int(first) <= int(last)):
         raise UserError(f"--profile={text}: give two step numbers, as in --profile=10..20")
     return range(int(first), int(last))

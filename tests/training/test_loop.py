@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flax import nnx
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.weight_files import read_weights
@@ -16,6 +15,7 @@ from jvlgs_jax.training import loop
 from jvlgs_jax.training.config import EvaluatorConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig
 from training.toy import KILLED_CONFIG, ToyNetwork, toy_config, toy_train
+from training.two_processes import interrupting_after
 
 TESTS = Path(__file__).parents[1]
 
@@ -146,7 +146,7 @@ def test_ctrl_c_saves_and_the_next_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     toy_train(tmp_path / "straight", toy_config(steps=6, save_every=100))
-    monkeypatch.setattr(loop, "make_train_step", interrupting_after(3, loop.make_train_step))
+    monkeypatch.setattr(loop, "make_train_step", interrupting_after(3, loop.make_train_step, signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         toy_train(tmp_path / "stopped", toy_config(steps=6, save_every=100))
     monkeypatch.undo()
@@ -154,23 +154,6 @@ def test_ctrl_c_saves_and_the_next_run_goes_on(
     assert not (tmp_path / "stopped" / "model").exists()
     toy_train(tmp_path / "stopped", toy_config(steps=6, save_every=100))
     assert_same_training(tmp_path / "stopped", tmp_path / "straight")
-
-
-def interrupting_after(steps: int, make_train_step):
-    """Makes steps of which one is interrupted by Ctrl-C."""
-
-    def make(graphdef: nnx.GraphDef, **settings):
-        train_step = make_train_step(graphdef, **settings)
-
-        def interrupted(state, batch):
-            following, metrics = train_step(state, batch)
-            if int(following.step) == steps:
-                signal.raise_signal(signal.SIGINT)
-            return following, metrics
-
-        return interrupted
-
-    return make
 
 
 def test_precision_and_remat_are_chosen_by_name(tmp_path: Path):

@@ -89,7 +89,7 @@ def toy_batch(seed: int = 0) -> Batch:
 
 def toy_config(**changes: object) -> TrainConfig:
     optimizer = OptimizerConfig(learning_rate=1e-2, frozen=FROZEN, ema_decay=0.9)
-    return TrainConfig(**{"steps": 8, "save_every": 2, "optimizer": optimizer, **changes})
+    return TrainConfig(**{"steps": 8, "save_every": 2, "optimizer": optimizer, "evaluators": (), **changes})
 
 
 class ToySegmenter:

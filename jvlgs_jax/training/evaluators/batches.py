@@ -91,6 +91,10 @@ class BatchEvaluator:
 def _make_step(
     whole: jax.sharding.NamedSharding, loss: LossFunction, planes: InputPlanes, dtype: jnp.dtype
 ) -> Callable[[nnx.GraphDef, nnx.State, PromptTokens, EvaluationBatch], MaskCounts]:
+    def terms(logits: Float[Array, "h w 1"], mask: Float[Array, "h w 1"]) -> tuple[Array, Array, Array]:
+        of_frame = loss(logits, mask)
+        return of_frame.total, of_frame.bce, of_frame.iou
+
     @partial(jax.jit, static_argnums=0, out_shardings=whole)
     def step(graphdef: nnx.GraphDef, state: nnx.State, tokens: PromptTokens, batch: EvaluationBatch) -> MaskCounts:
         gathered = jax.lax.with_sharding_constraint(cast_parameters(state, dtype), whole)
@@ -98,7 +102,7 @@ def _make_step(
         text = model.encode_text(tokens)
         logits = model(planes.normalize(jnp.asarray(batch.planes)).astype(dtype), text).logits.astype(jnp.float32)
         logits, mask = (x.reshape(-1, *x.shape[2:]) for x in (logits, jnp.asarray(batch.mask)))  # b w h w 1 -> n h w 1
-        terms = jax.vmap(loss)(logits[:, None], mask[:, None])
+        total, bce, iou = jax.vmap(terms)(logits, mask)
         counts = batch.counts.reshape(-1).astype(jnp.float32)
         predicted, true = logits > np.log(THRESHOLD / (1 - THRESHOLD)), mask > THRESHOLD
 
@@ -106,9 +110,9 @@ def _make_step(
             return (counts * pixels.mean((1, 2, 3), dtype=jnp.float32)).sum()
 
         return MaskCounts(
-            loss=(counts * terms.total).sum(),
-            bce=(counts * terms.bce).sum(),
-            iou=(counts * terms.iou).sum(),
+            loss=(counts * total).sum(),
+            bce=(counts * bce).sum(),
+            iou=(counts * iou).sum(),
             frames=counts.sum(),
             tp=pooled(predicted & true),
             fp=pooled(predicted & ~true),

@@ -37,7 +37,7 @@ class Evaluators:
             mesh: the devices for those.
             stopped: whether to give up, asked between scenes.
         """
-        self._steps = config.steps
+        self._steps = config.total_steps
         self._selection = config.selection
         self._evaluators: dict[EvaluatorConfig, Evaluator] = {}
         for one in config.evaluators:
