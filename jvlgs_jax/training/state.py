@@ -93,7 +93,7 @@ def with_weights(
     Only those are taken whose path matches the regular expression `only` as a whole. UserError for a folder that does
     not fit.
     """
-    model = nnx.merge(graphdef, state.params, state.frozen, state.stats)
+    model = nnx.merge(graphdef, state.params, state.frozen, state.stats, copy=True)
     initialize(model, folder, only)
     _, *groups = nnx.split(model, *variable_groups(frozen))
     places = jax.tree.map(lambda x: x.sharding, (state.params, state.frozen, state.stats))
