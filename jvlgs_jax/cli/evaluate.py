@@ -1,13 +1,11 @@
 """`jvlgs evaluate --checkpoint PATH --data-dir DIR --output DIR`: scores a model on labelled scenes."""
 
 import argparse
-import difflib
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 
-from jvlgs_jax.data.layouts import load_scenes
-from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.evaluation.scenes import labelled_scenes
 from jvlgs_jax.inference.postprocess import RULE_NAMES, mask_rule
 
 RECORDS, SCORES = "records.csv", "scores.json"
@@ -18,8 +16,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--checkpoint", type=Path, required=True, metavar="DIR", help="a model folder, or the workdir of a training"
     )
-    parser.add_argument("--data-dir", type=Path, required=True, metavar="DIR", help="a dataset with truth")
-    parser.add_argument("--layout", default="auto", help="of the dataset: simgas, jvlgs, or auto (default)")
+    parser.add_argument(
+        "--data-dir", type=Path, required=True, metavar="DIR", help="a dataset with truth, raw or prepared"
+    )
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="which of the datasets that `jvlgs prepare` has put there; default: raw files"
+    )
+    parser.add_argument("--layout", default="auto", help="of raw files: simgas, jvlgs, ..., or auto (default)")
+    parser.add_argument(
+        "--threshold", type=int, metavar="GREY", help="of raw files: truth above it is gas (default: the layout's own)"
+    )
+    parser.add_argument(
+        "--split", help="score only the scenes that it holds out, such as grouped/0 (`jvlgs prepare --show` lists them)"
+    )
     parser.add_argument(
         "--scenes", metavar="A,B,C", help="names of the scenes to score, or of their groups (default: all of them)"
     )
@@ -35,7 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Scores the model, prints the tables and writes the records and scores."""
-    scenes = _chosen(load_scenes(args.data_dir, args.layout), args.scenes)
+    names = None if args.scenes is None else [name.strip() for name in args.scenes.split(",")]
+    place = {"dataset": args.dataset, "layout": args.layout, "threshold": args.threshold}
+    scenes, unlabelled = labelled_scenes(args.data_dir, **place, split=args.split, names=names)
+    if unlabelled:
+        print(f"left out, as they have no truth: {', '.join(unlabelled)}", file=sys.stderr)
     _make_folder(args.output)
 
     # Imported here, so that help and bad paths need not wait for JAX.
@@ -56,18 +69,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"{method}\n{of}\n")
     print(f"{args.output / RECORDS}, {args.output / SCORES}")
     return 0
-
-
-def _chosen(scenes: Sequence[Scene], names: str | None) -> list[Scene]:
-    """Returns the scenes that the comma-separated `names` (of scenes or groups) choose; all for None."""
-    if names is None:
-        return list(scenes)
-    wanted = {name.strip() for name in names.split(",")}
-    known = {scene.name for scene in scenes} | {scene.group for scene in scenes}
-    for name in sorted(wanted - known):
-        nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0)[0]
-        raise UserError(f"--scenes: no scene or group {name!r} in this dataset (nearest: {nearest!r})")
-    return [scene for scene in scenes if {scene.name, scene.group} & wanted]
 
 
 def _make_folder(folder: Path) -> None:

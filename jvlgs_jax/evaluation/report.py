@@ -34,9 +34,9 @@ class Scores:
         return "\n".join(map(str, (self.jvlgs, self.davis, self.langgas, self.alarms)))
 
 
-def score(records: Sequence[FrameRecord]) -> Scores:
-    """Scores the records of one method under every convention."""
-    return Scores(jvlgs=jvlgs(records), davis=davis(records), langgas=langgas(records), alarms=alarms(records))
+def score(records: Sequence[FrameRecord], folds: Mapping[str, str] | None = None) -> Scores:
+    """Scores the records of one method under every convention; `folds` are those of `conventions.jvlgs`."""
+    return Scores(jvlgs=jvlgs(records, folds), davis=davis(records), langgas=langgas(records), alarms=alarms(records))
 
 
 # convention, number, its text
