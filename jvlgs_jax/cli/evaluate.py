@@ -1,4 +1,7 @@
-"""`jvlgs evaluate --checkpoint PATH --data-dir DIR --output DIR`: scores a model on labelled scenes."""
+"""`jvlgs evaluate --checkpoint PATH --data-dir DIR --output DIR`: scores a model on labelled scenes.
+
+`jvlgs evaluate --follow WORKDIR` scores each checkpoint of a running training as it appears, as its config says.
+"""
 
 import argparse
 import sys
@@ -13,12 +16,16 @@ RECORDS, SCORES = "records.csv", "scores.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this verb."""
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="DIR", help="a model folder, or the workdir of a training"
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--checkpoint", type=Path, metavar="DIR", help="a model folder, or the workdir of a training")
+    model.add_argument(
+        "--follow",
+        type=Path,
+        metavar="WORKDIR",
+        help="score each checkpoint of a running training as it appears, by the evaluators of its config, until the "
+        "training is done; only --data-dir and --poll-seconds go with it",
     )
-    parser.add_argument(
-        "--data-dir", type=Path, required=True, metavar="DIR", help="a dataset with truth, raw or prepared"
-    )
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="a dataset with truth, raw or prepared")
     parser.add_argument(
         "--dataset", metavar="NAME", help="which of the datasets that `jvlgs prepare` has put there; default: raw files"
     )
@@ -39,11 +46,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="from probabilities to masks: ours (default), which can say that there is no leak, or the published one",
     )
     parser.add_argument("--baselines", action="store_true", help="also score classical detectors on the same frames")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=f"where {RECORDS} and {SCORES} go")
+    parser.add_argument("--output", type=Path, metavar="DIR", help=f"where {RECORDS} and {SCORES} go")
+    parser.add_argument(
+        "--poll-seconds", type=float, default=10.0, metavar="S", help="how often --follow looks (default: 10)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Scores the model, prints the tables and writes the records and scores."""
+    """Scores the model, prints the tables and writes the records and scores; or follows a training."""
+    if args.follow is not None:
+        return _follow(args)
+    for name in ("data_dir", "output"):
+        if getattr(args, name) is None:
+            raise UserError(f"--{name.replace('_', '-')}=DIR is missing: --checkpoint needs it")
+    return _evaluate(args)
+
+
+def _follow(args: argparse.Namespace) -> int:
+    for name in ("dataset", "threshold", "split", "scenes", "baselines", "output"):
+        if getattr(args, name):
+            raise UserError(f"--follow scores what the training's config says: leave --{name} out")
+
+    from jvlgs_jax.runs.follow import follow_training
+
+    print(follow_training(args.follow, data_dir=args.data_dir, poll_seconds=args.poll_seconds))
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
     names = None if args.scenes is None else [name.strip() for name in args.scenes.split(",")]
     place = {"dataset": args.dataset, "layout": args.layout, "threshold": args.threshold}
     scenes, unlabelled = labelled_scenes(args.data_dir, **place, split=args.split, names=names)

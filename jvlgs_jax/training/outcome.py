@@ -7,6 +7,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
+from jvlgs_jax.evaluation.records import save_records
 from jvlgs_jax.evaluation.report import as_json
 from jvlgs_jax.inference.replacement import replacement
 from jvlgs_jax.interop.model_folder import ModelBundle, save_model
@@ -17,6 +18,7 @@ from jvlgs_jax.training.processes import is_first
 LAST = "last"
 MODEL_FOLDERS = {LAST: "model", "best": "model_best"}
 SCORES = {LAST: "scores.json", "best": "scores_best.json"}
+RECORDS = {LAST: "records", "best": "records_best"}  # folders of one table an evaluator of whole videos
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +38,15 @@ class JudgedModel:
     found: Mapping[str, Findings]
 
     def save(self, workdir: Path, bundle: ModelBundle, config: TrainConfig) -> None:
-        """Writes the model folder and the scores to a training's workdir, by its first process."""
+        """Writes the model folder, the records and the scores to a training's workdir, by its first process."""
         if not is_first():
             return
         kind = LAST if self.selection == LAST else "best"
         save_model(workdir / MODEL_FOLDERS[kind], bundle)
+        for name, findings in self.found.items():
+            if findings.records:
+                (workdir / RECORDS[kind]).mkdir(exist_ok=True)
+                save_records(workdir / RECORDS[kind] / f"{name}.csv", findings.records)
         if self.found:
             with replacement(workdir / SCORES[kind]) as partial:
                 partial.write_text(json.dumps(self.to_json(config), indent=2) + "\n", encoding="utf-8")

@@ -13,6 +13,7 @@ from jvlgs_jax.data.dataset import RecordedScenes
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.evaluation.records import FrameRecord
 from jvlgs_jax.evaluation.report import Scores
 from jvlgs_jax.inference.postprocess import ConfidenceGate, MaskRule, mask_rule
 from jvlgs_jax.interop.model_folder import ModelBundle
@@ -35,11 +36,13 @@ class Findings:
     Attributes:
         metrics: all its numbers by name; nan where one is not defined.
         scores: of "frames": every convention's scores by method, the model and the baselines.
+        records: of "frames": the records that the scores are made from, by method.
         pictures: of "frames": a few frames.
     """
 
     metrics: Mapping[str, float]
     scores: Mapping[str, Scores] = field(default_factory=dict)
+    records: Mapping[str, Sequence[FrameRecord]] = field(default_factory=dict)
     pictures: Sequence[Picture] = ()
 
 

@@ -47,8 +47,10 @@ class FrameEvaluator:
         answers = [json.loads(answer) for answer in gathered(_message(records, stopped=self._stopped()))]
         if any(answer["stopped"] for answer in answers):
             return None
-        scores = {method: score(rows) for method, rows in _in_turn(answers).items() if rows}
-        return Findings(metrics=frame_metrics(scores[MODEL]) if scores else {}, scores=scores, pictures=album.pictures)
+        merged = {method: rows for method, rows in _in_turn(answers).items() if rows}
+        scores = {method: score(rows) for method, rows in merged.items()}
+        metrics = frame_metrics(scores[MODEL]) if scores else {}
+        return Findings(metrics=metrics, scores=scores, records=merged, pictures=album.pictures)
 
 
 def frame_metrics(of: Scores) -> dict[str, float]:
