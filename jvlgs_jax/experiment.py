@@ -20,7 +20,7 @@ from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.models.jvlgs import JvlgsConfig
-from jvlgs_jax.training.loop import TrainConfig
+from jvlgs_jax.training.config import TrainConfig
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
 
     Args:
         path: the file.
-        overrides: changes to it as the command line gives them, such as "--config.train.steps=10".
+        overrides: changes to it as the command line gives them, such as "--config.train.steps=10"; "None" unsets.
 
     UserError for a file that is missing or has no `get_config`, and for overrides that do not fit.
     """
@@ -105,12 +105,16 @@ def _override(config: ConfigDict, overrides: Sequence[str]) -> ConfigDict:
             raise UserError(f"config: unknown setting {key!r}: did you mean {nearest!r}?")
         if not equals:
             raise UserError(f"{argument} has no value: write {argument}=VALUE")
+    unset = [argument for argument in overrides if argument.endswith("=None")]  # which no flag of a number can be
+    overrides = [argument for argument in overrides if argument not in unset]
     values = flags.FlagValues()  # private: the process-wide flags stay as they are
     try:
         holder = config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=list(overrides))
         values(["jvlgs train", *overrides])
     except (flags.Error, TypeError, ValueError) as error:
         raise UserError(f"config: {error}") from error
+    names = [argument.removeprefix("--config.").removesuffix("=None") for argument in unset]
+    holder.value.update_from_flattened_dict(dict.fromkeys(names))
     return holder.value
 
 

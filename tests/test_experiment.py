@@ -130,7 +130,7 @@ def test_overrides_change_the_config_file(config_file: Path):
     overrides = [
         "--config.train.steps=10",
         "--config.train.optimizer.ema_decay=0.9",
-        "--config.train.evaluate_every=5",
+        "--config.train.save_every=5",
         "--config.train.init_from=weights/b0",
         "--config.data.split=hold_out:3,4",
         "--config.data.clips.direction=past_only",
@@ -140,12 +140,21 @@ def test_overrides_change_the_config_file(config_file: Path):
     ]
     changed = load_experiment(config_file, overrides)
     assert load_experiment(config_file).train.steps == 20
-    assert (changed.train.steps, changed.train.evaluate_every, changed.train.init_from) == (10, 5, "weights/b0")
+    assert (changed.train.steps, changed.train.save_every, changed.train.init_from) == (10, 5, "weights/b0")
     assert changed.train.optimizer.ema_decay == 0.9
     assert (changed.data.split, changed.data.input_size) == ("hold_out:3,4", (96, 128))
     assert changed.data.clips.direction is Direction.PAST_ONLY
     assert changed.data.augmentation.jitter_scope is JitterScope.FRAME
     assert changed.rule.low == 0.2
+
+
+def test_none_unsets_what_may_be_unset(config_file: Path):
+    changed = load_experiment(config_file, ["--config.train.steps=None", "--config.train.epochs=2.5"]).train
+    assert (changed.steps, changed.epochs) == (None, 2.5)
+    with pytest.raises(UserError, match=r"train\.steps.*20 steps, 2\.5 epochs"):
+        load_experiment(config_file, ["--config.train.epochs=2.5"])
+    with pytest.raises(UserError, match=r"train\.save_every is None"):
+        load_experiment(config_file, ["--config.train.save_every=None"])
 
 
 @pytest.mark.parametrize(

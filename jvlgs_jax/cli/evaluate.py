@@ -1,13 +1,14 @@
-"""`jvlgs evaluate --checkpoint PATH --data-dir DIR --output DIR`: scores a model on labelled scenes."""
+"""`jvlgs evaluate --checkpoint PATH --data-dir DIR --output DIR`: scores a model on labelled scenes.
+
+`jvlgs evaluate --follow WORKDIR` scores each checkpoint of a running training as it appears, as its config says.
+"""
 
 import argparse
-import difflib
-from collections.abc import Sequence
+import sys
 from pathlib import Path
 
-from jvlgs_jax.data.layouts import load_scenes
-from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.evaluation.scenes import labelled_scenes
 from jvlgs_jax.inference.postprocess import RULE_NAMES, mask_rule
 
 RECORDS, SCORES = "records.csv", "scores.json"
@@ -15,11 +16,26 @@ RECORDS, SCORES = "records.csv", "scores.json"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this verb."""
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="DIR", help="a model folder, or the workdir of a training"
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--checkpoint", type=Path, metavar="DIR", help="a model folder, or the workdir of a training")
+    model.add_argument(
+        "--follow",
+        type=Path,
+        metavar="WORKDIR",
+        help="score each checkpoint of a running training as it appears, by the evaluators of its config, until the "
+        "training is done; only --data-dir and --poll-seconds go with it",
     )
-    parser.add_argument("--data-dir", type=Path, required=True, metavar="DIR", help="a dataset with truth")
-    parser.add_argument("--layout", default="auto", help="of the dataset: simgas, jvlgs, or auto (default)")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="a dataset with truth, raw or prepared")
+    parser.add_argument(
+        "--dataset", metavar="NAME", help="which of the datasets that `jvlgs prepare` has put there; default: raw files"
+    )
+    parser.add_argument("--layout", default="auto", help="of raw files: simgas, jvlgs, ..., or auto (default)")
+    parser.add_argument(
+        "--threshold", type=int, metavar="GREY", help="of raw files: truth above it is gas (default: the layout's own)"
+    )
+    parser.add_argument(
+        "--split", help="score only the scenes that it holds out, such as grouped/0 (`jvlgs prepare --show` lists them)"
+    )
     parser.add_argument(
         "--scenes", metavar="A,B,C", help="names of the scenes to score, or of their groups (default: all of them)"
     )
@@ -30,12 +46,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="from probabilities to masks: ours (default), which can say that there is no leak, or the published one",
     )
     parser.add_argument("--baselines", action="store_true", help="also score classical detectors on the same frames")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help=f"where {RECORDS} and {SCORES} go")
+    parser.add_argument("--output", type=Path, metavar="DIR", help=f"where {RECORDS} and {SCORES} go")
+    parser.add_argument(
+        "--poll-seconds", type=float, default=10.0, metavar="S", help="how often --follow looks (default: 10)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Scores the model, prints the tables and writes the records and scores."""
-    scenes = _chosen(load_scenes(args.data_dir, args.layout), args.scenes)
+    """Scores the model, prints the tables and writes the records and scores; or follows a training."""
+    if args.follow is not None:
+        return _follow(args)
+    for name in ("data_dir", "output"):
+        if getattr(args, name) is None:
+            raise UserError(f"--{name.replace('_', '-')}=DIR is missing: --checkpoint needs it")
+    return _evaluate(args)
+
+
+def _follow(args: argparse.Namespace) -> int:
+    for name in ("dataset", "threshold", "split", "scenes", "baselines", "output"):
+        if getattr(args, name):
+            raise UserError(f"--follow scores what the training's config says: leave --{name} out")
+
+    from jvlgs_jax.runs.follow import follow_training
+
+    print(follow_training(args.follow, data_dir=args.data_dir, poll_seconds=args.poll_seconds))
+    return 0
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    names = None if args.scenes is None else [name.strip() for name in args.scenes.split(",")]
+    place = {"dataset": args.dataset, "layout": args.layout, "threshold": args.threshold}
+    scenes, unlabelled = labelled_scenes(args.data_dir, **place, split=args.split, names=names)
+    if unlabelled:
+        print(f"left out, as they have no truth: {', '.join(unlabelled)}", file=sys.stderr)
     _make_folder(args.output)
 
     # Imported here, so that help and bad paths need not wait for JAX.
@@ -56,18 +99,6 @@ def run(args: argparse.Namespace) -> int:
         print(f"{method}\n{of}\n")
     print(f"{args.output / RECORDS}, {args.output / SCORES}")
     return 0
-
-
-def _chosen(scenes: Sequence[Scene], names: str | None) -> list[Scene]:
-    """Returns the scenes that the comma-separated `names` (of scenes or groups) choose; all for None."""
-    if names is None:
-        return list(scenes)
-    wanted = {name.strip() for name in names.split(",")}
-    known = {scene.name for scene in scenes} | {scene.group for scene in scenes}
-    for name in sorted(wanted - known):
-        nearest = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0)[0]
-        raise UserError(f"--scenes: no scene or group {name!r} in this dataset (nearest: {nearest!r})")
-    return [scene for scene in scenes if {scene.name, scene.group} & wanted]
 
 
 def _make_folder(folder: Path) -> None:

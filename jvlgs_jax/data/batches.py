@@ -60,6 +60,8 @@ class DataConfig:
         layout: of raw files, see `layouts.load_scenes`.
         threshold: of raw files: grey level of the stored truth above which a pixel is gas; None is the layout's own.
         split: which scenes are kept from training, e.g. "grouped/0" or "hold_out:group_3", see `splits`.
+        validation: another split; the scenes that it holds out, and `split` does not, are not trained on either: they
+            are there to choose a checkpoint by. None: no such scenes.
         mixed_with: further datasets to train on, whole.
         subset: how much of the others is trained on, e.g. "10%" or "kshot:5", see `subsets`.
         subset_seed: of the choice of `subset`.
@@ -77,6 +79,7 @@ class DataConfig:
     layout: str = "auto"
     threshold: int | None = None
     split: str = "all"
+    validation: str | None = None
     mixed_with: tuple[MixedDataset, ...] = ()
     subset: str = "all"
     subset_seed: int = 0
@@ -91,6 +94,8 @@ class DataConfig:
     def __post_init__(self) -> None:
         input_planes(self.planes)
         parse_split(self.split)
+        if self.validation is not None:
+            parse_split(self.validation)
         parse_subset(self.subset)
         for name, least in (("batch_size", 1), ("workers", 0), ("subset_seed", 0)):
             if getattr(self, name) < least:
@@ -149,6 +154,14 @@ def training_batches(
     # Clips are made before they are shared out: clip and augmentation depend on the place in the whole.
     parts = clips.batch(shard.rows(config.batch_size), drop_remainder=True, batch_fn=_stack)
     return BatchIterator(parts, shard, workers=config.workers, place=place)
+
+
+def steps_per_epoch(sources: Sequence[ClipSource], config: DataConfig) -> float:
+    """Returns how many batches the clips of the first source fill, each drawn once: the length of an epoch."""
+    reader, numbers = sources[0].reader, sources[0].scenes
+    numbers = range(len(reader.scenes)) if numbers is None else numbers
+    clips = index_clips(reader.scenes, numbers, config.clips, parse_subset(config.subset), config.subset_seed)
+    return len(clips) / config.batch_size
 
 
 def training_clips(sources: Sequence[ClipSource], config: DataConfig, *, seed: int) -> grain.MapDataset[ClipSample]:

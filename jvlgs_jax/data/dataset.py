@@ -11,8 +11,8 @@ from jvlgs_jax.data.layouts import load_scenes
 from jvlgs_jax.data.planes import InputPlanes, input_planes
 from jvlgs_jax.data.records.index import is_prepared
 from jvlgs_jax.data.records.reader import RecordReader
-from jvlgs_jax.data.scene import Scene
-from jvlgs_jax.data.splits import divide
+from jvlgs_jax.data.scene import Scene, SceneInfo
+from jvlgs_jax.data.splits import Division, divide
 from jvlgs_jax.errors import UserError
 
 
@@ -23,10 +23,12 @@ class DividedDataset:
     Attributes:
         training: the scenes to draw clips from, the dataset's own first.
         held_out: the scenes to evaluate on.
+        validation: the scenes to choose a checkpoint by.
     """
 
     training: Sequence[ClipSource]
     held_out: Sequence[Scene]
+    validation: Sequence[Scene] = ()
 
 
 class RecordedScenes(Sequence[Scene]):
@@ -35,6 +37,16 @@ class RecordedScenes(Sequence[Scene]):
     def __init__(self, reader: RecordReader) -> None:
         """Offers the scenes of `reader`, in its order."""
         self._reader = reader
+
+    @property
+    def reader(self) -> RecordReader:
+        """Reads clips of the same scenes."""
+        return self._reader
+
+    @property
+    def infos(self) -> Sequence[SceneInfo]:
+        """What is known of the scenes without reading them."""
+        return self._reader.scenes
 
     def __len__(self) -> int:
         return len(self._reader.scenes)
@@ -62,16 +74,39 @@ def open_dataset(root: Path, config: DataConfig) -> DividedDataset:
     mixed = [_mixed_source(dataset, planes) for dataset in config.mixed_with]
     if config.dataset is None:
         scenes = _load_raw(root, config)
-        division = divide([scene.info(config.layout) for scene in scenes], config.split)
+        division, validation = _divided([scene.info(config.layout) for scene in scenes], config)
         reader = MemoryReader([scenes[i] for i in division.train], planes)
-        return DividedDataset(training=[ClipSource(reader=reader), *mixed], held_out=[scenes[i] for i in division.test])
+        return DividedDataset(
+            training=[ClipSource(reader=reader), *mixed],
+            held_out=[scenes[i] for i in division.test],
+            validation=[scenes[i] for i in validation],
+        )
     records = RecordReader(root, config.dataset, planes)
-    division = divide(records.scenes, config.split)
-    labelled = [number for number in division.test if records.scenes[number].leak is not None]
+    division, validation = _divided(records.scenes, config)
+
+    def labelled(numbers: Sequence[int]) -> RecordedScenes:
+        return RecordedScenes(records.subset([i for i in numbers if records.scenes[i].leak is not None]))
+
     return DividedDataset(
         training=[ClipSource(reader=records, scenes=division.train), *mixed],
-        held_out=RecordedScenes(records.subset(labelled)),
+        held_out=labelled(division.test),
+        validation=labelled(validation),
     )
+
+
+def _divided(scenes: Sequence[SceneInfo], config: DataConfig) -> tuple[Division, list[int]]:
+    """Returns the numbers of the scenes to train on and of those held out, and of those to validate on."""
+    division = divide(scenes, config.split)
+    if config.validation is None:
+        return division, []
+    tested = set(division.test)
+    validation = [number for number in divide(scenes, config.validation).test if number not in tested]
+    if not validation:
+        raise UserError(
+            f"data.validation is {config.validation!r}, but data.split {config.split!r} holds all of it out"
+        )
+    rest = [number for number in division.train if number not in set(validation)]
+    return Division(rest, division.test), validation
 
 
 def _mixed_source(config: MixedDataset, planes: InputPlanes) -> ClipSource:

@@ -1,6 +1,6 @@
 """Runs a segmenter, and baselines beside it, over labelled scenes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -16,6 +16,9 @@ from jvlgs_jax.evaluation.records import FrameRecord, compare
 from jvlgs_jax.inference.postprocess import MaskRule
 
 MODEL = "model"
+
+# Called with a scene, the number of a frame, its probabilities and its 0/1 mask.
+Watch = Callable[[Scene, int, Float32[np.ndarray, "h w"], UInt8[np.ndarray, "h w"]], None]
 
 
 @runtime_checkable
@@ -39,11 +42,12 @@ def evaluate(
     scenes: Iterable[Scene],
     rule: MaskRule,
     baselines: Mapping[str, Baseline] | None = None,
+    watch: Watch | None = None,
 ) -> Evaluation:
     """Compares the masks that `rule` makes of the segmenter's probabilities with the truth of each scene.
 
-    Frames are scored one by one at their own size, and only their records are kept. Progress goes to stderr when that
-    is a terminal. UserError for a scene without truth.
+    Frames are scored one by one at their own size, and only their records are kept; `watch` is shown each as it passes.
+    Progress goes to stderr when that is a terminal. UserError for a scene without truth.
     """
     baselines = baselines or {}
     records: dict[str, list[FrameRecord]] = {method: [] for method in (MODEL, *baselines)}
@@ -54,6 +58,8 @@ def evaluate(
         for index, (probability, truth) in enumerate(zip(segmenter.probabilities(frames), truths, strict=True)):
             mask = masks.push(probability)
             records[MODEL].append(compare(scene.name, index, mask, truth, probability))
+            if watch is not None:
+                watch(scene, index, probability, mask)
         for name, baseline in baselines.items():
             for index, (mask, truth) in enumerate(zip(baseline(scene.frames), truths, strict=True)):
                 records[name].append(compare(scene.name, index, mask, truth))

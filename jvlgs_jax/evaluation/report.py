@@ -34,9 +34,9 @@ class Scores:
         return "\n".join(map(str, (self.jvlgs, self.davis, self.langgas, self.alarms)))
 
 
-def score(records: Sequence[FrameRecord]) -> Scores:
-    """Scores the records of one method under every convention."""
-    return Scores(jvlgs=jvlgs(records), davis=davis(records), langgas=langgas(records), alarms=alarms(records))
+def score(records: Sequence[FrameRecord], folds: Mapping[str, str] | None = None) -> Scores:
+    """Scores the records of one method under every convention; `folds` are those of `conventions.jvlgs`."""
+    return Scores(jvlgs=jvlgs(records, folds), davis=davis(records), langgas=langgas(records), alarms=alarms(records))
 
 
 # convention, number, its text
@@ -91,7 +91,12 @@ def scene_table(scores: Scores) -> str:
 def save_scores(path: Path, scores: Mapping[str, Scores]) -> None:
     """Writes {method: {convention: {number: value, "parts": {scene: ...}}}} as JSON; nan becomes null."""
     with replacement(path) as partial:
-        partial.write_text(json.dumps({name: _plain(asdict(of)) for name, of in scores.items()}, indent=2) + "\n")
+        partial.write_text(json.dumps(as_json(scores), indent=2) + "\n")
+
+
+def as_json(scores: Mapping[str, Scores]) -> dict[str, Any]:
+    """Returns what `save_scores` writes, as mappings, lists and numbers."""
+    return {name: _plain(asdict(of)) for name, of in scores.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -26,36 +26,63 @@ from jvlgs_jax.interop.model_folder import (
     read_description,
 )
 from jvlgs_jax.interop.parameters import flatten, replace
+from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.training.processes import is_first, wait_for_all
 from jvlgs_jax.training.state import TrainState
 
 FOLDER = "checkpoints"
 STATE, DATA = "state", "data"
+QUALITY = "quality.json"
 
 
 class Checkpoints:
-    """The last few checkpoints of one training, in the folder `checkpoints` of its workdir.
+    """The checkpoints of one training, in the folder `checkpoints` of its workdir: the last few and the best.
 
-    A checkpoint appears whole or not at all: it is written under a temporary name, which is never read.
+    A checkpoint appears whole or not at all: it is written under a temporary name, which is never read. It is written
+    while the training goes on; leaving the context waits for it. All processes of a training save and restore together.
     """
 
-    def __init__(self, workdir: Path, bundle: ModelBundle, *, keep: int) -> None:
-        """Opens the checkpoints of a training of `bundle` and keeps the last `keep` of them.
+    def __init__(
+        self, workdir: Path, bundle: ModelBundle, *, keep: int, about: Mapping[str, Any] | None = None
+    ) -> None:
+        """Opens the checkpoints of a training of `bundle` and keeps the last `keep` of them, and the best if any.
+
+        `about` is stored with each checkpoint, as JSON: the config and the version of the code.
 
         UserError if the workdir holds the training of another network, prompts or input.
         """
-        if keep < 1:
-            raise UserError(f"keep is {keep}, the least is 1: training resumes from the last checkpoint")
         self._folder = (workdir / FOLDER).absolute()
-        self._folder.mkdir(parents=True, exist_ok=True)
-        _describe(self._folder, bundle)
+        if is_first():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            _describe(self._folder, bundle)
+        self._about = dict(about or {})
+        self._bundle = bundle
+        self._keep = _LastAndBest(keep, _qualities(self._folder / QUALITY))
+        wait_for_all(f"{FOLDER} are described")  # before the first process writes the next quality
         self._checkpointer = ocp.training.Checkpointer(
-            str(self._folder),
-            preservation_policy=ocp.training.preservation_policies.LatestN(keep),  # pyrefly: ignore[bad-argument-type]
+            str(self._folder), preservation_policy=self._keep, cleanup_tmp_directories=True
         )
 
     def save(self, step: int, state: TrainState, data: grain.DatasetIterator) -> None:
-        """Saves the state that has seen `step` batches and the iterator that will give the next one."""
-        self._checkpointer.save_checkpointables(step, {STATE: state, DATA: data}, force=True)
+        """Starts to save the state that has seen `step` batches and the iterator that will give the next one.
+
+        It returns once the arrays are copied, so that the state may be donated; an error in writing is raised by the
+        next call, or at the end.
+        """
+        self._checkpointer.save_checkpointables_async(
+            step, {STATE: state, DATA: data}, force=True, custom_metadata=self._about
+        )
+
+    def rate(self, step: int, quality: float) -> None:
+        """Says how good the state of a step is, saved or about to be: the best saved one is kept."""
+        self._keep.qualities[step] = quality
+        if is_first():
+            with replacement(self._folder / QUALITY) as partial:
+                partial.write_text(json.dumps(self._keep.qualities), encoding="utf-8")
+
+    def wait(self) -> None:
+        """Returns once all that was saved is on disk."""
+        self._checkpointer.wait()
 
     @property
     def latest(self) -> int | None:
@@ -63,12 +90,24 @@ class Checkpoints:
         latest = self._checkpointer.latest
         return None if latest is None else latest.step
 
+    @property
+    def best(self) -> int | None:
+        """The saved step of the highest quality, if any has one; the later of two equal ones."""
+        return self._keep.best([one.step for one in self._checkpointer.checkpoints])
+
     def restore(self, state: TrainState, data: grain.DatasetIterator) -> TrainState:
         """Returns the latest saved state, in the shape of `state`, and moves `data` to its place.
 
         UserError if the config's state has another shape.
         """
+        self.wait()
         return _restore(self._checkpointer, state, data)
+
+    def bundle(self, step: int) -> ModelBundle:
+        """Returns the model of a saved step as `load_bundle` does."""
+        return dataclasses.replace(
+            self._bundle, model=_model(self._folder, self._bundle.model, self._checkpointer, step)
+        )
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -79,6 +118,28 @@ class Checkpoints:
         self._checkpointer.close()
 
 
+class _LastAndBest:
+    """Orbax's policy of what to keep: the last few steps and the best."""
+
+    def __init__(self, last: int, qualities: dict[int, float]) -> None:
+        self._last, self.qualities = last, qualities
+
+    def best(self, steps: Sequence[int]) -> int | None:
+        rated = [step for step in steps if step in self.qualities]
+        return max(rated, key=lambda step: (self.qualities[step], step), default=None)
+
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        kept = {*sorted(steps)[-self._last :], self.best(steps)}
+        return [step in kept for step in steps]
+
+
+def _qualities(path: Path) -> dict[int, float]:
+    if not path.exists():
+        return {}
+    return {int(step): quality for step, quality in json.loads(path.read_text(encoding="utf-8")).items()}
+
+
 def restore_from(workdir: Path, state: TrainState, data: grain.DatasetIterator) -> TrainState:
     """Goes on from the latest checkpoint of another training; UserError if it has none that fits."""
     with ocp.training.Checkpointer(str(_existing(workdir))) as checkpointer:
@@ -87,21 +148,28 @@ def restore_from(workdir: Path, state: TrainState, data: grain.DatasetIterator) 
         return _restore(checkpointer, state, data)
 
 
-def load_bundle(workdir: Path) -> ModelBundle:
-    """Returns the model of a training's latest checkpoint, in evaluation mode, with the mean weights if it keeps them.
+def checkpoint_steps(workdir: Path) -> list[int]:
+    """Returns the steps of a training's complete checkpoints, in order; none if it has not begun."""
+    folder = workdir / FOLDER
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal()) if folder.is_dir() else []
 
-    UserError for a folder without a checkpoint.
+
+def load_bundle(workdir: Path, step: int | None = None) -> ModelBundle:
+    """Returns the model of a training's checkpoint, in evaluation mode, with the mean weights if it keeps them.
+
+    It may be read while the training goes on. UserError for a folder without the checkpoint of `step`; None is the
+    latest.
     """
     folder = _existing(workdir)
     with ocp.training.Checkpointer(str(folder)) as checkpointer:
-        if checkpointer.latest is None:
+        steps = [one.step for one in checkpointer.checkpoints]
+        if not steps:
             raise UserError(f"{workdir}: holds no checkpoint yet: let the training reach one")
-        arrays = _model_arrays(checkpointer)
-    description = read_description(folder)
-    graphdef, state = nnx.split(abstract_model(description["config"]))
-    check_arrays(str(folder), flatten(state), arrays)
-    model = nnx.merge(graphdef, replace(state, arrays))
-    model.eval()
+        step = steps[-1] if step is None else step
+        if step not in steps:
+            raise UserError(f"{workdir}: holds no checkpoint of step {step}: there are {', '.join(map(str, steps))}")
+        description = read_description(folder)
+        model = _model(folder, abstract_model(description["config"]), checkpointer, step)
     return bundle_of(model, description)
 
 
@@ -139,11 +207,24 @@ def _restore(checkpointer: ocp.training.Checkpointer, state: TrainState, data: g
         ) from error
 
 
-def _model_arrays(checkpointer: ocp.training.Checkpointer) -> dict[str, np.ndarray]:
+def _model(folder: Path, abstract: Jvlgs, checkpointer: ocp.training.Checkpointer, step: int) -> Jvlgs:
+    """Returns the model of a step, in evaluation mode and on one device of each process."""
+    try:
+        arrays = _model_arrays(checkpointer, step)
+    except (OSError, ValueError, KeyError) as error:  # the training may delete it meanwhile
+        raise UserError(f"{folder / str(step)}: cannot be read ({error}): use another checkpoint") from error
+    graphdef, state = nnx.split(abstract)
+    check_arrays(str(folder), flatten(state), arrays)
+    model = nnx.merge(graphdef, replace(state, arrays))
+    model.eval()
+    return model
+
+
+def _model_arrays(checkpointer: ocp.training.Checkpointer, step: int) -> dict[str, np.ndarray]:
     """Reads the model's variables alone, without the optimizer's memory, by path."""
-    saved = cast(Mapping[str, Any], checkpointer.metadata().metadata)
+    saved = cast(Mapping[str, Any], checkpointer.metadata(step).metadata)
     groups = ("params" if saved["ema"] is None else "ema", "frozen", "stats")
-    place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    place = jax.sharding.NamedSharding(jax.make_mesh((jax.device_count(),), ("all",)), jax.sharding.PartitionSpec())
     shapes = {
         group: jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), saved[group])
         for group in groups
@@ -151,7 +232,7 @@ def _model_arrays(checkpointer: ocp.training.Checkpointer) -> dict[str, np.ndarr
     context = ocp.Context()
     context.pytree.loading.partial_load = True
     with context:
-        loaded = checkpointer.load_checkpointables(None, {STATE: shapes})[STATE]
+        loaded = checkpointer.load_checkpointables(step, {STATE: shapes})[STATE]
     return {path: np.asarray(array) for group in loaded.values() for path, array in _paths(group)}
 
 

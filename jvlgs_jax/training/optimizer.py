@@ -1,13 +1,15 @@
 """Optimizers and learning-rate schedules by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import jax
+import jax.numpy as jnp
 import optax
 from jaxtyping import PyTree
 
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.training.durations import in_steps, one_unit, positive
 from jvlgs_jax.training.layer_decay import scale_by_layer
 from jvlgs_jax.training.variable_paths import variable_path
 
@@ -30,8 +32,10 @@ class OptimizerConfig:
             with each. Not for speed on a CPU, where convolutions in the loop over them take several times as long.
         schedule: of the learning rate, one of SCHEDULES: "step_decay" or "warmup_cosine".
         decay_steps: step_decay multiplies the rate by decay_factor from each of these steps on.
+        decay_epochs: the same in epochs.
         decay_factor: see decay_steps.
-        warmup_steps: warmup_cosine rises from zero over this many steps, then falls to zero at the last step.
+        warmup_steps: the rate rises from zero over this many steps; warmup_cosine then falls to zero at the last step.
+        warmup_epochs: the same in epochs.
         frozen: regular expressions of variable paths, such as "text_encoder/.*"; what one of them matches as a whole
             is not trained and takes no gradient and no optimizer memory.
         ema_decay: of a running mean of the parameters, which is then what is evaluated and saved as the model; None
@@ -48,8 +52,10 @@ class OptimizerConfig:
     micro_batches: int = 1
     schedule: str = "step_decay"
     decay_steps: tuple[int, ...] = ()
+    decay_epochs: tuple[float, ...] = ()
     decay_factor: float = 0.1
     warmup_steps: int = 0
+    warmup_epochs: float | None = None
     frozen: tuple[str, ...] = ()
     ema_decay: float | None = None
 
@@ -71,13 +77,36 @@ class OptimizerConfig:
         for kind, name, known in (("optimizer", self.name, OPTIMIZERS), ("schedule", self.schedule, SCHEDULES)):
             if name not in known:
                 raise UserError(f"unknown {kind} {name!r}: the choices are {', '.join(known)}")
+        one_unit("decay_steps", self.decay_steps, self.decay_epochs)
+        one_unit("warmup_steps", self.warmup_steps, self.warmup_epochs)
+        positive("warmup_epochs", self.warmup_epochs)
+
+    @property
+    def counts_epochs(self) -> bool:
+        """Whether a duration is in epochs, so that `in_steps` has to convert it first."""
+        return bool(self.decay_epochs) or self.warmup_epochs is not None
+
+    def in_steps(self, steps_per_epoch: float) -> "OptimizerConfig":
+        """Returns the same config with every duration in steps."""
+        decay = tuple(in_steps(None, epoch, steps_per_epoch) or 0 for epoch in self.decay_epochs)
+        warmup = in_steps(self.warmup_steps, self.warmup_epochs, steps_per_epoch) or 0
+        return replace(
+            self,
+            decay_steps=self.decay_steps or decay,
+            decay_epochs=(),
+            warmup_steps=warmup,
+            warmup_epochs=None,
+        )
 
 
 def step_decay(config: OptimizerConfig, steps: int) -> optax.Schedule:
-    """The published schedule: constant between the steps of the decay."""
-    return optax.piecewise_constant_schedule(
+    """The published schedule, constant between the steps of the decay, after a linear rise over the warm-up if any."""
+    decayed = optax.piecewise_constant_schedule(
         config.learning_rate, dict.fromkeys(config.decay_steps, config.decay_factor)
     )
+    if config.warmup_steps == 0:
+        return decayed
+    return lambda step: decayed(step) * jnp.minimum(step / config.warmup_steps, 1)
 
 
 def warmup_cosine(config: OptimizerConfig, steps: int) -> optax.Schedule:
@@ -118,7 +147,12 @@ def decayed(params: PyTree) -> PyTree[bool]:
 
 
 def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransformation:
-    """Returns the optimizer for a training of `steps` steps, for the parameters that are not frozen."""
+    """Returns the optimizer for a training of `steps` steps, for the parameters that are not frozen.
+
+    ValueError for durations in epochs: convert them with `in_steps` first.
+    """
+    if config.counts_epochs:
+        raise ValueError("the optimizer's durations are in epochs: convert them with in_steps(steps_per_epoch)")
     limits = []
     if config.gradient_clamp is not None:
         limits.append(optax.clip(config.gradient_clamp))

@@ -85,13 +85,16 @@ def materialize(build: Callable[[], TrainState], shardings: TrainState) -> Train
     return jax.jit(build, out_shardings=shardings, compiler_options={"xla_backend_optimization_level": 0})()
 
 
-def with_weights(graphdef: nnx.GraphDef, state: TrainState, frozen: Sequence[str], folder: Path) -> TrainState:
+def with_weights(
+    graphdef: nnx.GraphDef, state: TrainState, frozen: Sequence[str], folder: Path, only: str = ".*"
+) -> TrainState:
     """Returns `state` with the weights of a model folder, or of one of a part of the network, in place of its own.
 
-    UserError for a folder that does not fit.
+    Only those are taken whose path matches the regular expression `only` as a whole. UserError for a folder that does
+    not fit.
     """
-    model = nnx.merge(graphdef, state.params, state.frozen, state.stats)
-    initialize(model, folder)
+    model = nnx.merge(graphdef, state.params, state.frozen, state.stats, copy=True)
+    initialize(model, folder, only)
     _, *groups = nnx.split(model, *variable_groups(frozen))
     places = jax.tree.map(lambda x: x.sharding, (state.params, state.frozen, state.stats))
     params, frozen_variables, stats = jax.device_put(tuple(groups), places)
@@ -99,15 +102,25 @@ def with_weights(graphdef: nnx.GraphDef, state: TrainState, frozen: Sequence[str
     return dataclasses.replace(state, params=params, frozen=frozen_variables, stats=stats, ema=ema)
 
 
-def evaluation_model(graphdef: nnx.GraphDef, state: TrainState) -> Jvlgs:
+def trained_model(graphdef: nnx.GraphDef, state: TrainState) -> Jvlgs:
     """Returns the model of a state, in evaluation mode and with the running mean of the weights if there is one.
 
-    Its arrays are whole, on one device of each process.
+    Its arrays are the state's own, cut over devices as they are.
     """
-    params = state.params if state.ema is None else state.ema
-    model = nnx.merge(graphdef, *on_one_device((params, state.frozen, state.stats)), copy=True)
+    model = nnx.merge(graphdef, state.params if state.ema is None else state.ema, state.frozen, state.stats, copy=True)
     model.eval()
     return model
+
+
+def evaluation_model(graphdef: nnx.GraphDef, state: TrainState) -> Jvlgs:
+    """Returns the same as `trained_model` with its arrays whole, on one device of each process."""
+    return gathered_model(trained_model(graphdef, state))
+
+
+def gathered_model(model: Jvlgs) -> Jvlgs:
+    """Returns the model with its arrays whole, on one device of each process."""
+    graphdef, state = nnx.split(model)
+    return nnx.merge(graphdef, on_one_device(state))
 
 
 def _check_frozen(model: Jvlgs, frozen: Sequence[str]) -> None:

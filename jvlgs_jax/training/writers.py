@@ -1,37 +1,46 @@
-"""The record of a training: one line of JSON a step, and the same numbers for TensorBoard."""
+"""The record of a training: one line of JSON a step, and the same numbers wherever else they are wanted."""
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol, runtime_checkable
 
 import jax
-from tensorboardX import SummaryWriter
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.replacement import replacement
 
 RECORD = "metrics.jsonl"
-TENSORBOARD = "tensorboard"
 
 Metrics = Mapping[str, float | jax.Array]
 
 
+@runtime_checkable
+class Sink(Protocol):
+    """Somewhere that numbers go to."""
+
+    def write(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Takes the numbers of a step; steps come in order, each once."""
+        ...
+
+    def close(self) -> None:
+        """Takes no more."""
+        ...
+
+
 class MetricWriter:
-    """Writes metrics to `metrics.jsonl`, which is the record, and to TensorBoard, in a training's folder.
+    """Checks that metrics are finite and hands them to its sinks, a step late.
 
     The numbers under step k describe the model that has seen k batches. They are written when those of the next step
     arrive, so that nothing waits for a step that the device has only begun.
     """
 
-    def __init__(self, workdir: Path, start: int) -> None:
-        """Opens the record at step `start`; what an earlier run wrote for this step and later ones is dropped."""
-        self._path = workdir / RECORD
-        if self._path.exists():
-            _drop_from(self._path, start)
-        self._record = self._path.open("a", encoding="utf-8")
-        self._tensorboard = SummaryWriter(str(workdir / TENSORBOARD), purge_step=start)
+    def __init__(self, sinks: Sequence[Sink], start: int, *, describe_last_good: Callable[[], str]) -> None:
+        """Begins at step `start`; `describe_last_good` ends the message about a number that is not finite."""
+        self._sinks = sinks
+        self._describe_last_good = describe_last_good
         self._step = start
         self._pending: dict[str, float | jax.Array] = {}
         self.latest: dict[str, float] = {}
@@ -54,13 +63,11 @@ class MetricWriter:
         for name, value in self.latest.items():
             if not math.isfinite(value):
                 raise UserError(
-                    f"{self._path.parent}: {name} is {value} at step {self._step}: lower "
-                    "train.optimizer.learning_rate and run again; the last checkpoint is from before"
+                    f"{name} is {value} at step {self._step}: lower train.optimizer.learning_rate and run again; "
+                    f"{self._describe_last_good()}"
                 )
-        self._record.write(json.dumps({"step": self._step, **self.latest}) + "\n")
-        self._record.flush()
-        for name, value in self.latest.items():
-            self._tensorboard.add_scalar(name, value, self._step)
+        for sink in self._sinks:
+            sink.write(self._step, self.latest)
 
     def __enter__(self) -> "MetricWriter":
         return self
@@ -72,8 +79,27 @@ class MetricWriter:
             if kind is None:
                 self.flush_before(self._step + 1)
         finally:
-            self._record.close()
-            self._tensorboard.close()
+            for sink in self._sinks:
+                sink.close()
+
+
+class JsonLines:
+    """A file with one JSON object a line, each with its step."""
+
+    def __init__(self, path: Path, start: int) -> None:
+        """Opens the file at step `start`; what an earlier run wrote for this step and later ones is dropped."""
+        if path.exists():
+            _drop_from(path, start)
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, step: int, numbers: Mapping[str, float]) -> None:
+        """Adds a line, at once on disk as far as a killed process is concerned."""
+        self._file.write(json.dumps({"step": step, **numbers}) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._file.close()
 
 
 def _drop_from(path: Path, start: int) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from jvlgs_jax.cli.main import main
+from jvlgs_jax.data.records.prepare import prepare
 from jvlgs_jax.evaluation.records import load_records
 
 
@@ -68,6 +69,13 @@ def test_scenes_can_be_chosen(dataset, tmp_path, bright_is_gas):
     assert {row.scene for row in load_records(tmp_path / "records.csv")["model"]} == {"yard"}
 
 
+def test_a_prepared_dataset_and_a_split_can_be_named(dataset, tmp_path, bright_is_gas):
+    prepare("gas_folder", manual_dir=dataset, data_dir=tmp_path / "data")
+    place = ("--dataset", "gas_folder", "--split", "hold_out:tank")
+    assert evaluate(tmp_path / "data", tmp_path / "scores", *place) == 0
+    assert [row.scene for row in load_records(tmp_path / "scores" / "records.csv")["model"]] == ["tank"] * 4
+
+
 def test_the_rule_can_be_chosen(dataset, tmp_path, bright_is_gas):
     assert evaluate(dataset, tmp_path, "--rule", "minmax_opening") == 0
 
@@ -78,6 +86,7 @@ def test_the_rule_can_be_chosen(dataset, tmp_path, bright_is_gas):
         (("--scenes", "yrad"), "no scene or group 'yrad' in this dataset (nearest: 'yard')"),
         (("--layout", "simgass"), "unknown layout 'simgass'"),
         (("--rule", "minmax"), "invalid choice: 'minmax'"),
+        (("--split", "grouped/9"), "split 'grouped/9': the folds are 0 to 4"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(dataset, tmp_path, capsys, more, words):

@@ -5,9 +5,12 @@ import cv2
 import numpy as np
 import pytest
 
+from jvlgs_jax.cli import train as cli_train
 from jvlgs_jax.cli.main import main
 from jvlgs_jax.models import jvlgs
-from jvlgs_jax.training import loop
+from jvlgs_jax.training import loop, processes
+from jvlgs_jax.training.evaluators.findings import Findings
+from jvlgs_jax.training.outcome import JudgedModel
 
 CONFIG = """
 from jvlgs_jax.experiment import Experiment, to_config_dict
@@ -44,9 +47,10 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
 
     def train(model, prompts, sources, held_out, **settings):
         scenes = [scene.name for source in sources for scene in source.reader.scenes]
-        names = {"scenes": scenes, "held_out": [scene.name for scene in held_out.scenes]}
+        parts = {"held_out": held_out.test, "validation": held_out.validation}
+        names = {"scenes": scenes, **{part: [scene.name for scene in of] for part, of in parts.items()}}
         calls.append({**settings, **names})
-        return {}
+        return []
 
     monkeypatch.setattr(loop, "train", train)
     monkeypatch.setattr(jvlgs, "Jvlgs", lambda config, *, rngs: None)  # random weights take a while to make
@@ -76,9 +80,37 @@ def test_the_data_folder_may_come_from_the_environment_or_the_config(
     assert len(trainings) == 2
 
 
+def test_what_the_loop_is_told_beside_the_config(config: Path, data_dir: Path, tmp_path: Path, trainings: list[dict]):
+    workdir = tmp_path / "run"
+    arguments = ["train", f"--config={config}", f"--workdir={workdir}", f"--data-dir={data_dir}", "--profile=3..5"]
+    assert main([*arguments, "--config.data.split=all", "--config.data.validation=hold_out:b"]) == 0
+    (training,) = trainings
+    assert (training["held_out"], training["validation"], training["profile"]) == ([], ["b"], range(3, 5))
+    assert training["about"] == json.loads((workdir / "config.json").read_text())
+
+
+def test_the_scores_of_each_model_are_printed_with_its_selection(
+    config: Path, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    found = {"quick": Findings(metrics={"loss": 0.25, "pooled_iou": 0.5})}
+    judged = [JudgedModel(selection=name, step=4, found=found) for name in ("last", "best-on-validation")]
+    monkeypatch.setattr(loop, "train", lambda *arguments, **settings: judged)
+    assert main(["train", f"--config={config}", f"--workdir={tmp_path / 'run'}", f"--data-dir={data_dir}"]) == 0
+    printed = capsys.readouterr().out
+    assert "last (step 4), evaluator quick\nloss 0.2500  pooled_iou 0.5000" in printed
+    assert "best-on-validation (step 4), evaluator quick" in printed
+
+
+def test_the_help_names_the_variables_that_are_read():
+    names = (cli_train.COORDINATOR, cli_train.COUNT, cli_train.INDEX, cli_train.AUTOMATIC)
+    assert names == (processes.COORDINATOR, processes.COUNT, processes.INDEX, processes.AUTOMATIC)
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
+        ("--profile=9", "--profile=9: give two step numbers"),
+        ("--processes=2", "--coordinator=HOST:PORT"),
         ("--config.train.stesp=7", "did you mean 'train.steps'?"),
         ("--workdri=x", "unknown argument '--workdri=x'"),
         ("--data-dir=/nowhere/at/all", "/nowhere/at/all: no such folder"),

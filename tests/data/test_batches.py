@@ -7,7 +7,7 @@ from orbax.checkpoint import v1 as ocp
 
 from jvlgs_jax.data.augmentation.config import AugmentationConfig
 from jvlgs_jax.data.batch_iterator import Shard
-from jvlgs_jax.data.batches import Batch, ClipSource, DataConfig, training_batches
+from jvlgs_jax.data.batches import Batch, ClipSource, DataConfig, steps_per_epoch, training_batches
 from jvlgs_jax.data.clips import MemoryReader
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.sampling import ClipConfig, Direction
@@ -93,6 +93,13 @@ def test_an_epoch_holds_every_clip_once_in_a_new_order(scenes):
     everything = {(s.name, i) for s in scenes for i in range(len(s))}
     assert set(ids[:17]) == set(ids[17:]) == everything
     assert ids[:17] != ids[17:] != sorted(everything)
+
+
+def test_an_epoch_is_as_long_as_the_clips_of_the_first_source(make_scene):
+    own, other = make_scene("a", n=10), make_scene("b", n=6)
+    config = DataConfig(planes="temporal", input_size=(32, 32), batch_size=4, clips=ClipConfig(length=3, stride=2))
+    assert steps_per_epoch([source(own, other), source(other)], config) == 8 / 4
+    assert steps_per_epoch([source(own, other, scenes=[1])], config) == 3 / 4
 
 
 def test_masks_belong_to_their_frames(make_scene):

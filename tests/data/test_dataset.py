@@ -52,6 +52,21 @@ def test_held_out_scenes_are_a_sequence(prepared):
         held_out[3]
 
 
+def test_validation_scenes_are_neither_trained_on_nor_reported(raw, prepared):
+    for root, more in ((raw, {"layout": "simgas"}), (prepared, {"dataset": "simgas"})):
+        for split, validation, parts in (
+            ("all", "hold_out:9", ([], ["9"], ["1", "2"])),
+            ("hold_out:9", "hold_out:1,2,9", (["9"], ["1", "2"], [])),
+        ):
+            dataset = open_dataset(root, config(**more, split=split, validation=validation))
+            (source,) = dataset.training
+            trained = range(len(source.reader.scenes)) if source.scenes is None else source.scenes
+            names = [scene.name for scene in dataset.held_out], [scene.name for scene in dataset.validation]
+            assert (*names, [source.reader.scenes[number].name for number in trained]) == parts
+    with pytest.raises(UserError, match=r"data\.validation is 'hold_out:9', but data\.split 'hold_out:9' holds all"):
+        open_dataset(raw, config(layout="simgas", validation="hold_out:9"))
+
+
 def test_a_prepared_dataset_must_be_named(prepared):
     with pytest.raises(UserError, match=r"holds prepared datasets: name one with --config\.data\.dataset=NAME"):
         open_dataset(prepared, config())

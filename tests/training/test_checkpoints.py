@@ -1,19 +1,23 @@
 import dataclasses
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import grain
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from orbax.checkpoint import v1 as ocp
 
 from jvlgs_jax.data.batches import training_batches
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.training import checkpoints
 from jvlgs_jax.training.checkpoints import FOLDER, Checkpoints, load_bundle, restore_from
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
+from jvlgs_jax.training.provenance import code_version
 from jvlgs_jax.training.state import TrainState, create_state, evaluation_model
 from training.toy import DATA, FROZEN, toy_bundle, toy_network, toy_scene, toy_source
 
@@ -59,6 +63,46 @@ def test_keeps_the_last_few(tmp_path: Path, batches: grain.DatasetIterator):
     assert steps(tmp_path) == ["12", "9"]
 
 
+def test_keeps_the_best_beside_the_last(tmp_path: Path, batches: grain.DatasetIterator):
+    with Checkpoints(tmp_path, toy_bundle(), keep=1) as own:
+        assert own.best is None
+        for step, quality in ((1, 0.5), (2, 0.75), (3, 0.25)):
+            own.rate(step, quality)
+            own.save(step, toy_state(step), batches)
+    with Checkpoints(tmp_path, toy_bundle(), keep=1) as own:
+        assert own.best == 2
+        own.save(4, toy_state(4), batches)
+        own.save(5, toy_state(5), batches)
+        own.rate(5, 0.75)  # the later of two equal ones
+        assert own.best == 5
+        own.rate(6, 1.0)  # about to be saved
+        assert own.best == 5
+        own.save(6, toy_state(6), batches)
+        own.wait()
+        assert own.best == 6
+    assert steps(tmp_path) == ["6"]
+
+
+def test_a_save_is_not_changed_by_the_steps_that_follow(tmp_path: Path, batches: grain.DatasetIterator):
+    step = jax.jit(lambda state: jax.tree.map(lambda x: x + 1, state), donate_argnums=0)
+    state = jax.tree.map(jnp.copy, toy_state(1))
+    with Checkpoints(tmp_path, toy_bundle(), keep=1) as own:
+        own.save(1, state, batches)
+        for _ in range(20):  # reuse the donated arrays while they are written
+            state = step(state)
+    jax.tree.map(np.testing.assert_array_equal, restore_from(tmp_path, state, batches), toy_state(1))
+
+
+def test_a_checkpoint_tells_what_made_it(tmp_path: Path, batches: grain.DatasetIterator):
+    about = {"experiment": {"seed": 3}, "code": code_version()}
+    with Checkpoints(tmp_path, toy_bundle(), keep=1, about=about) as own:
+        own.save(1, toy_state(1), batches)
+    with ocp.training.Checkpointer(str(tmp_path / FOLDER)) as checkpointer:
+        assert checkpointer.metadata(1).custom_metadata == about
+    assert about["code"]["jax"] == jax.__version__
+    assert re.fullmatch(r"[0-9a-f]{40}\+?", about["code"]["commit"] or "0" * 40)
+
+
 def test_half_a_checkpoint_is_ignored(tmp_path: Path, batches: grain.DatasetIterator):
     with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
         own.save(1, toy_state(1), batches)
@@ -68,6 +112,7 @@ def test_half_a_checkpoint_is_ignored(tmp_path: Path, batches: grain.DatasetIter
     with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
         assert own.latest == 1
         own.save(2, toy_state(2), batches)
+        own.wait()
         assert own.latest == 2
 
 
@@ -81,6 +126,7 @@ def test_another_training_is_not_overwritten(tmp_path: Path):
 def test_a_state_of_another_shape_does_not_fit(tmp_path: Path, batches: grain.DatasetIterator):
     with Checkpoints(tmp_path, toy_bundle(), keep=1) as own:
         own.save(1, toy_state(1), batches)
+        own.wait()
         with pytest.raises(UserError, match=r"does not fit this config.*train\.optimizer"):
             own.restore(toy_state(0, frozen=()), batches)
 

@@ -8,19 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from flax import nnx
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.weight_files import read_weights
 from jvlgs_jax.training import loop
+from jvlgs_jax.training.config import EvaluatorConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig
 from training.toy import KILLED_CONFIG, ToyNetwork, toy_config, toy_train
+from training.two_processes import interrupting_after
 
 TESTS = Path(__file__).parents[1]
 
 
-def weights(workdir: Path) -> dict[str, np.ndarray]:
-    return read_weights(workdir / "model" / "weights.safetensors")
+def weights(workdir: Path, name: str = "model") -> dict[str, np.ndarray]:
+    return read_weights(workdir / name / "weights.safetensors")
 
 
 def record(workdir: Path) -> list[dict]:
@@ -29,10 +30,14 @@ def record(workdir: Path) -> list[dict]:
 
 def assert_same_training(one: Path, other: Path) -> None:
     assert record(one) == record(other)
-    assert (one / "scores.json").read_text() == (other / "scores.json").read_text()
-    expected = weights(other)
-    for path, value in weights(one).items():
-        np.testing.assert_array_equal(value, expected[path], err_msg=path)
+    for name in ("scores.json", "scores_best.json"):
+        assert (one / name).exists() == (other / name).exists()
+        assert not (one / name).exists() or (one / name).read_text() == (other / name).read_text()
+    for name in ("model", "model_best"):
+        assert (one / name).exists() == (other / name).exists()
+        expected = weights(other, name) if (other / name).exists() else {}
+        for path, value in expected.items():
+            np.testing.assert_array_equal(weights(one, name)[path], value, err_msg=f"{name} {path}")
 
 
 def run_until_killed(workdir: Path, *arguments: str) -> subprocess.Popen:
@@ -109,14 +114,18 @@ def test_init_from_takes_weights_alone(tmp_path: Path):
 
 
 def test_scores_the_model_beside_the_baselines(tmp_path: Path):
-    config = toy_config(steps=60, evaluate_every=30, optimizer=OptimizerConfig(learning_rate=3e-2))
-    scores = toy_train(tmp_path, config)
+    test = EvaluatorConfig(every=30, baselines=True)
+    config = toy_config(steps=60, evaluators=(test,), optimizer=OptimizerConfig(learning_rate=3e-2))
+    (last,) = toy_train(tmp_path, config)
+    scores = last.found["test"].scores
     assert list(scores) == ["model", "mog2", "background_difference"]
     assert scores["model"].jvlgs.j > 0.3  # a bright square
-    assert set(json.loads((tmp_path / "scores.json").read_text())) == set(scores)
-    evaluated = {line["step"]: line for line in record(tmp_path) if "evaluation/jvlgs_j" in line}
+    saved = json.loads((tmp_path / "scores.json").read_text())
+    assert (saved["selection"], saved["step"]) == ("last", 60)
+    assert set(saved["evaluators"]["test"]["methods"]) == set(scores)
+    evaluated = {line["step"]: line for line in record(tmp_path) if "test/jvlgs_j" in line}
     assert list(evaluated) == [30, 60]
-    assert evaluated[60]["evaluation/jvlgs_j"] == pytest.approx(scores["model"].jvlgs.j)
+    assert evaluated[60]["test/jvlgs_j"] == pytest.approx(scores["model"].jvlgs.j)
 
 
 def test_a_loss_that_is_not_finite_stops_and_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -137,7 +146,7 @@ def test_ctrl_c_saves_and_the_next_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     toy_train(tmp_path / "straight", toy_config(steps=6, save_every=100))
-    monkeypatch.setattr(loop, "make_train_step", interrupting_after(3, loop.make_train_step))
+    monkeypatch.setattr(loop, "make_train_step", interrupting_after(3, loop.make_train_step, signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         toy_train(tmp_path / "stopped", toy_config(steps=6, save_every=100))
     monkeypatch.undo()
@@ -145,23 +154,6 @@ def test_ctrl_c_saves_and_the_next_run_goes_on(
     assert not (tmp_path / "stopped" / "model").exists()
     toy_train(tmp_path / "stopped", toy_config(steps=6, save_every=100))
     assert_same_training(tmp_path / "stopped", tmp_path / "straight")
-
-
-def interrupting_after(steps: int, make_train_step):
-    """Makes steps of which one is interrupted by Ctrl-C."""
-
-    def make(graphdef: nnx.GraphDef, **settings):
-        train_step = make_train_step(graphdef, **settings)
-
-        def interrupted(state, batch):
-            following, metrics = train_step(state, batch)
-            if int(following.step) == steps:
-                signal.raise_signal(signal.SIGINT)
-            return following, metrics
-
-        return interrupted
-
-    return make
 
 
 def test_precision_and_remat_are_chosen_by_name(tmp_path: Path):

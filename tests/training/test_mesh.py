@@ -18,19 +18,21 @@ from jvlgs_jax.training.mesh import MeshConfig, batch_sharding, make_mesh, shard
 TESTS = Path(__file__).parents[1]
 
 
-def run_on_eight_devices(folder: Path, what: str) -> None:
-    command = [sys.executable, "-m", "training.eight_devices", str(folder), what]
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the program for eight devices has written; it checks checkpoints across meshes itself."""
+    folder = tmp_path_factory.mktemp("meshes")
+    command = [sys.executable, "-m", "training.eight_devices", str(folder)]
     done = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": str(TESTS)}, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, np.ndarray]]:
-    """What five steps made of a tiny network on each mesh; the program itself checks checkpoints across meshes."""
-    folder = tmp_path_factory.mktemp("meshes")
-    run_on_eight_devices(folder, "steps")
+def runs(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """What five steps made of a small network on each mesh."""
     return {path.stem: dict(np.load(path)) for path in folder.glob("*.npz")}
 
 
@@ -42,7 +44,7 @@ def test_every_mesh_trains_the_same_network(runs: dict[str, dict[str, np.ndarray
     for name in ("data8", "data4_fsdp2"):
         np.testing.assert_allclose(runs[name]["losses"], one["losses"], rtol=1e-5, err_msg=name)
         for path in one.keys() - set(facts):
-            scale = max(np.abs(one[path]).max(), 1e-3)
+            scale = max(np.abs(one[path]).max(), 1e-2)  # a bias before a BatchNorm is moved by rounding alone
             np.testing.assert_allclose(runs[name][path], one[path], atol=1e-4 * scale, err_msg=f"{name} {path}")
 
 
@@ -54,16 +56,15 @@ def test_five_steps_compile_once_on_every_mesh(runs: dict[str, dict[str, np.ndar
 @pytest.mark.slow
 def test_fsdp_cuts_parameters_and_optimizer_memory(runs: dict[str, dict[str, np.ndarray]]):
     kernels = sum(path.startswith("params/") and path.endswith("kernel") for path in runs["one"])
-    odd = 2  # kernels with a single output channel
+    odd = 2  # kernels with a single output
     assert runs["data8"]["cut"] == 0
     assert runs["data4_fsdp2"]["cut"] == 3 * (kernels - odd)  # the parameter and Adam's two means
 
 
 @pytest.mark.slow
-def test_a_training_goes_on_with_another_number_of_devices(tmp_path: Path):
-    run_on_eight_devices(tmp_path, "train")
-    stayed = read_weights(tmp_path / "stayed" / "model" / "weights.safetensors")
-    for path, value in read_weights(tmp_path / "moved" / "model" / "weights.safetensors").items():
+def test_a_training_goes_on_with_another_number_of_devices(folder: Path):
+    stayed = read_weights(folder / "stayed" / "model" / "weights.safetensors")
+    for path, value in read_weights(folder / "moved" / "model" / "weights.safetensors").items():
         np.testing.assert_allclose(value, stayed[path], rtol=1e-4, atol=1e-6, err_msg=path)
 
 

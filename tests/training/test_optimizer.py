@@ -43,6 +43,11 @@ def test_step_decay_is_the_published_schedule():
     np.testing.assert_allclose([rate(0), rate(44), rate(45), rate(50)], [1e-4, 1e-4, 1e-5, 1e-6], rtol=1e-5)
 
 
+def test_step_decay_may_begin_with_a_rise():
+    rate = SCHEDULES["step_decay"](OptimizerConfig(learning_rate=1e-3, decay_steps=(45,), warmup_steps=10), 60)
+    np.testing.assert_allclose([rate(0), rate(5), rate(10), rate(44), rate(45)], [0, 5e-4, 1e-3, 1e-3, 1e-4], rtol=1e-5)
+
+
 def test_warmup_cosine_rises_and_falls():
     config = OptimizerConfig(schedule="warmup_cosine", learning_rate=1e-3, warmup_steps=10)
     rate = SCHEDULES["warmup_cosine"](config, 110)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import jax
 import numpy as np
 import optax
@@ -5,9 +7,10 @@ import pytest
 from flax import nnx
 
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.interop.model_folder import save_model
 from jvlgs_jax.interop.parameters import flatten
-from jvlgs_jax.training.state import create_state, evaluation_model
-from training.toy import toy_network
+from jvlgs_jax.training.state import create_state, evaluation_model, with_weights
+from training.toy import FROZEN, toy_bundle, toy_network
 
 ADAM = optax.adam(1e-3)
 
@@ -48,6 +51,22 @@ def test_the_evaluated_weights_are_the_mean_if_there_is_one(ema: bool):
     model = evaluation_model(graphdef, state)
     assert model.norm.use_running_average
     np.testing.assert_array_equal(model.head.kernel[...], nnx.state(toy_network())["head"]["kernel"][...])
+
+
+def test_the_weights_of_a_folder_or_of_a_part_of_it_replace_the_own(tmp_path: Path):
+    other = toy_bundle()
+    nnx.update(other.model, jax.tree.map(lambda x: x + 1, nnx.state(other.model)))
+    save_model(tmp_path / "other", other)
+    graphdef, state = create_state(toy_network(), FROZEN, ADAM, ema=True)
+    own = flatten(nnx.state(evaluation_model(graphdef, state)))
+    for only, taken in ((".*", set(own)), ("levels/.*|text_encoder/.*", {path for path in own if path[0] in "lt"})):
+        begun = flatten(
+            nnx.state(evaluation_model(graphdef, with_weights(graphdef, state, FROZEN, tmp_path / "other", only)))
+        )
+        for path, value in own.items():
+            np.testing.assert_array_equal(begun[path], value + (path in taken), err_msg=f"{only} {path}")
+    with pytest.raises(UserError, match=r"other: none of its arrays matches 'video_encoder/\.\*'"):
+        with_weights(graphdef, state, FROZEN, tmp_path / "other", "video_encoder/.*")
 
 
 @pytest.mark.parametrize(

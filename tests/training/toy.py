@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import jax
@@ -22,14 +23,15 @@ from jvlgs_jax.data.planes import ScenePlanes, input_planes
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, PromptTokens, tokenize
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.scene import Scene
-from jvlgs_jax.evaluation.report import Scores
-from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.interop.model_folder import ModelBundle
 from jvlgs_jax.models.batch_norm import BatchNorm
 from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig, JvlgsOutput
 from jvlgs_jax.training import loop
-from jvlgs_jax.training.loop import TrainConfig
+from jvlgs_jax.training.config import EvaluatorConfig, SelectionConfig, TrainConfig
+from jvlgs_jax.training.evaluators import frames
+from jvlgs_jax.training.evaluators.findings import HeldOut
 from jvlgs_jax.training.optimizer import OptimizerConfig
+from jvlgs_jax.training.outcome import JudgedModel
 
 SIZE = (32, 32)
 DATA = DataConfig(planes="temporal", input_size=SIZE, clips=ClipConfig(length=4), batch_size=2)
@@ -87,7 +89,7 @@ def toy_batch(seed: int = 0) -> Batch:
 
 def toy_config(**changes: object) -> TrainConfig:
     optimizer = OptimizerConfig(learning_rate=1e-2, frozen=FROZEN, ema_decay=0.9)
-    return TrainConfig(**{"steps": 8, "save_every": 2, "optimizer": optimizer, **changes})
+    return TrainConfig(**{"steps": 8, "save_every": 2, "optimizer": optimizer, "evaluators": (), **changes})
 
 
 class ToySegmenter:
@@ -106,21 +108,23 @@ class ToySegmenter:
         yield from np.asarray(nnx.sigmoid(self._model(clip[None], self._text).logits[0, ..., 0]))
 
 
-def toy_train(workdir: Path, config: TrainConfig) -> dict[str, Scores]:
-    with mock.patch.object(loop, "Segmenter", ToySegmenter):
-        return loop.train(
-            toy_network,
-            DEFAULT_PROMPTS,
-            [toy_source(toy_scene("a", 0), toy_scene("b", 1))],
-            loop.HeldOut(scenes=[toy_scene("c", 2)], rule=ConfidenceGate()),
-            data=DATA,
-            config=config,
-            seed=0,
-            workdir=workdir,
-        )
+def toy_train(workdir: Path, config: TrainConfig, **changes: Any) -> list[JudgedModel]:
+    settings = {"data": DATA, "seed": 0, **changes}
+    held_out = HeldOut(test=[toy_scene("c", 2)], validation=[toy_scene("d", 3, frames=9)])
+    sources = [toy_source(toy_scene("a", 0), toy_scene("b", 1))]
+    with mock.patch.object(frames, "Segmenter", ToySegmenter):
+        return loop.train(toy_network, DEFAULT_PROMPTS, sources, held_out, config=config, workdir=workdir, **settings)
 
 
-KILLED_CONFIG = toy_config(steps=200, save_every=20, evaluate_every=90)
+KILLED_CONFIG = toy_config(
+    steps=200,
+    save_every=20,
+    evaluators=(
+        EvaluatorConfig(every=90, baselines=True),
+        EvaluatorConfig(name="quick", kind="batches", part="validation", every=30),
+    ),
+    selection=SelectionConfig(evaluator="quick", metric="loss", goal="lowest"),
+)
 
 
 def _kill_at_commit(step: int) -> None:

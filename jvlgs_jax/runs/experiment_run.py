@@ -1,0 +1,82 @@
+"""One experiment in its workdir: its data is opened, the model trained and scored, and what it was is kept."""
+
+import json
+import os
+from pathlib import Path
+
+from flax import nnx
+
+from jvlgs_jax.data.batches import DataConfig
+from jvlgs_jax.data.dataset import open_dataset
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.experiment import Experiment, from_config_dict
+from jvlgs_jax.inference.replacement import replacement
+from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.training.evaluators.findings import HeldOut
+from jvlgs_jax.training.loop import train
+from jvlgs_jax.training.outcome import JudgedModel
+from jvlgs_jax.training.processes import is_first
+
+CONFIG = "config.json"
+FINISHED = "finished.json"  # the experiment once more, written when all the rest was
+DATA_DIR_VARIABLE = "JVLGS_DATA_DIR"
+
+
+def run_experiment(
+    experiment: Experiment, workdir: Path, *, data_dir: Path | None = None, profile: range = range(0)
+) -> list[JudgedModel]:
+    """Trains what the experiment says in `workdir`, or goes on there; see `training.loop.train`.
+
+    Args:
+        experiment: from a config.
+        workdir: the training's folder, made if it is missing; the experiment is stored in it.
+        data_dir: the dataset, see `data_root`.
+        profile: steps of which a trace is recorded.
+    """
+    dataset = open_dataset(data_root(data_dir, experiment.data), experiment.data)
+    if is_first():
+        workdir.mkdir(parents=True, exist_ok=True)
+        _store(experiment, workdir / CONFIG)
+    judged = train(
+        lambda: Jvlgs(experiment.model, rngs=nnx.Rngs(experiment.seed)),
+        experiment.prompts,
+        dataset.training,
+        HeldOut(test=dataset.held_out, validation=dataset.validation, gate=experiment.rule),
+        data=experiment.data,
+        config=experiment.train,
+        seed=experiment.seed,
+        workdir=workdir,
+        about=json.loads(experiment.to_json()),
+        profile=profile,
+    )
+    if judged and is_first():
+        _store(experiment, workdir / FINISHED)
+    return judged
+
+
+def data_root(chosen: Path | None, config: DataConfig) -> Path:
+    """Returns the folder of the data: the one chosen, else that of the environment, else the config's."""
+    return chosen or Path(os.environ.get(DATA_DIR_VARIABLE) or config.root)
+
+
+def is_finished(workdir: Path, experiment: Experiment) -> bool:
+    """Whether `run_experiment` has carried out this very experiment in `workdir`, to the end."""
+    path = workdir / FINISHED
+    return path.is_file() and path.read_text(encoding="utf-8") == experiment.to_json()
+
+
+def stored_experiment(workdir: Path) -> Experiment:
+    """Returns the experiment of a training, begun or finished; UserError for a folder without one."""
+    path = workdir / CONFIG
+    if not path.is_file():
+        raise UserError(f"{workdir}: not the workdir of a training ({CONFIG} is missing): start the training first")
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}): run the training again") from error
+    return from_config_dict(stored)
+
+
+def _store(experiment: Experiment, path: Path) -> None:
+    with replacement(path) as partial:
+        partial.write_text(experiment.to_json(), encoding="utf-8")

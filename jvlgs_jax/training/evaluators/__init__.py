@@ -1,0 +1,1 @@
+"""What a training is measured by, on schedules of their own."""
