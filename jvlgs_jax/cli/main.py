@@ -21,6 +21,7 @@ VERBS = {
     "simulate": "write made-up clips of leaking gas, with exact truth",
     "prepare": "build a dataset for training from what you downloaded",
     "train": "train a model from a config file",
+    "sweep": "train the variants that a config file lists, here or on a cluster",
     "evaluate": "score a model on labelled videos",
     "predict": "segment videos: masks, overlay and a table of frames",
     "convert": "turn PyTorch weights into a model folder, and back",
