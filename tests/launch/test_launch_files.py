@@ -3,9 +3,9 @@
 import os
 import re
 import shlex
-import shutil
 import signal
 import subprocess
+import sys
 import time
 import tomllib
 from collections.abc import Callable
@@ -17,6 +17,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 LAUNCH = ROOT / "launch"
+TOOLS = Path(sys.executable).parent  # installed with the tests, whether on PATH or not
 
 # https://docs.cloud.google.com/cluster-toolkit/docs/reference/gcluster-job-submit
 GCLUSTER_FLAGS = {
@@ -26,7 +27,7 @@ GCLUSTER_FLAGS = {
 
 
 def test_the_shell_is_sound():
-    subprocess.run(["shellcheck", *LAUNCH.glob("*.sh")], check=True)
+    subprocess.run([TOOLS / "shellcheck", *LAUNCH.glob("*.sh")], check=True)
 
 
 def test_slurm_trains_on_all_nodes_and_queues_again_what_was_preempted(
@@ -111,9 +112,9 @@ def test_the_managed_job_trains_into_its_bucket(stand_in: Callable, trained: Cal
     assert task["resources"]["job_recovery"]["recover_on_exit_codes"] == [143]
 
 
-@pytest.mark.skipif(shutil.which("hadolint") is None, reason="hadolint has no package for this machine")
+@pytest.mark.skipif(not (TOOLS / "hadolint").exists(), reason="hadolint has no package for this machine")
 def test_the_dockerfile_is_sound():
-    subprocess.run(["hadolint", ROOT / "Dockerfile"], check=True)
+    subprocess.run([TOOLS / "hadolint", ROOT / "Dockerfile"], check=True)
 
 
 def test_the_image_holds_all_that_installing_needs():

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -141,4 +142,4 @@ def test_the_shell_of_the_jobs_is_sound(portable: Sweep, tmp_path: Path):
     program = tmp_path / "run.sh"
     program.write_text("#!/usr/bin/env bash\n" + yaml.safe_load(script.with_suffix(".yaml").read_text())["run"])
     scripts = [write_slurm(portable, jobs=1), script, program]
-    subprocess.run(["shellcheck", "--severity=warning", *scripts], check=True)
+    subprocess.run([Path(sys.executable).with_name("shellcheck"), "--severity=warning", *scripts], check=True)
