@@ -3,7 +3,10 @@
 Training took 226 CPU-seconds, of which compiling is about a quarter: 4.5 minutes on two busy cores.
 
 jvlgs train --config=configs/demo.py --data-dir=demo_output/data --workdir=demo_output/run
+jvlgs sweep --config=configs/demo.py --data-dir=demo_output/data --workdir=demo_output/sweep
 """
+
+from collections.abc import Iterator
 
 from ml_collections import ConfigDict
 
@@ -38,3 +41,9 @@ def get_config() -> ConfigDict:
     config.train.optimizer.frozen = ("text_encoder/.*",)
 
     return config
+
+
+def sweep() -> Iterator[dict[str, int]]:
+    """How much the result depends on chance."""
+    for seed in range(2):
+        yield {"seed": seed}

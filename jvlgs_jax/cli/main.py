@@ -22,6 +22,7 @@ VERBS = {
     "prepare": "build a dataset for training from what you downloaded",
     "train": "train a model from a config file",
     "folds": "report trainings on the folds of a dataset together",
+    "sweep": "train the variants that a config file lists, here or on a cluster",
     "evaluate": "score a model on labelled videos",
     "predict": "segment videos: masks, overlay and a table of frames",
     "convert": "turn PyTorch weights into a model folder, and back",
