@@ -43,7 +43,7 @@ class PlainClips:
         """Returns planes and masks of the clip from frame `first`."""
         rng = np.random.default_rng((self.seed, first))
         numbers = [min(first + i, len(self.frames) - 1) for i in range(self.length)]
-        frames = [np.asarray(cv2.imread(str(self.frames[i]), cv2.IMREAD_COLOR_RGB)) for i in numbers]
+        frames = self._read(numbers)
         masks = [np.asarray(cv2.imread(str(self.masks[i]), cv2.IMREAD_GRAYSCALE)) for i in numbers[:-2]]
         masks = [(mask > 127).astype(np.float32) for mask in masks]
         frames, masks = self._move(frames, masks, rng)
@@ -59,6 +59,10 @@ class PlainClips:
         frames = [cv2.resize(frame, (width, height), interpolation=interpolation) for frame in frames]
         masks = [cv2.resize(mask, (width, height), interpolation=interpolation) for mask in masks]
         return np.stack(frames).astype(np.float32), np.stack(masks)[..., None]
+
+    def _read(self, numbers: list[int]) -> list[np.ndarray]:
+        """Decodes the frames."""
+        return [np.asarray(cv2.imread(str(self.frames[i]), cv2.IMREAD_COLOR_RGB)) for i in numbers]
 
     def _move(
         self, frames: list[np.ndarray], masks: list[np.ndarray], rng: np.random.Generator

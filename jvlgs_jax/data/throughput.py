@@ -1,8 +1,9 @@
-"""How many training clips a second one core makes, and how many a plain loop makes of the same files.
+"""How many training clips a second one core makes, and how many a plain loop makes of the same pixels.
 
-Both read the frames and masks of a made-up video from PNG files, make every augmentation to every clip, and stack
-batches. They run in turn in one process that is set up as a worker process is, and time is the process's own: what
-other programs do meanwhile matters little. Every figure is a median over rounds.
+Both start from the frames and masks of a made-up video as PNG images, the pipeline from records that hold them, the
+plain loop from the files. Both make every augmentation to every clip, and stack batches. They run in turn in one
+process that is set up as a worker process is, and time is the process's own: what other programs do meanwhile matters
+little. Every figure is a median over rounds.
 """
 
 import importlib.util
@@ -16,17 +17,17 @@ from statistics import median
 
 import cv2
 import numpy as np
-from jaxtyping import Int, UInt8
 
 from jvlgs_jax.data.augmentation.config import AugmentationConfig, augmentations
 from jvlgs_jax.data.batch_iterator import prepare_worker
 from jvlgs_jax.data.batches import ClipSource, DataConfig, training_clips
 from jvlgs_jax.data.clip_maker import finish, narrow
-from jvlgs_jax.data.clips import ClipSample
 from jvlgs_jax.data.plain_loop import PlainClips
+from jvlgs_jax.data.plain_temporal_loop import PlainTemporalClips, write_means
 from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.records.prepare import prepare
+from jvlgs_jax.data.records.reader import RecordReader
 from jvlgs_jax.data.sampling import ClipConfig
-from jvlgs_jax.data.scene import SceneInfo
 from jvlgs_jax.data.toy_plumes import ToyClip, render
 
 EVERYTHING = AugmentationConfig(
@@ -46,6 +47,8 @@ FRAME_SIZE = (240, 320)
 FRAMES = 64
 BATCH_SIZE = 6
 
+VIDEO, SCENE, KINDS = "video", "made_up", ("images", "masks")  # as the gas_folder layout has them
+
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
@@ -53,15 +56,17 @@ class Workload:
 
     length: int
     size: tuple[int, int]
+    planes: str
     colors: bool
 
     def __str__(self) -> str:
-        return f"T={self.length}, {self.size[0]}x{self.size[1]}, {'colour' if self.colors else 'grey'} video"
+        video = "colour" if self.colors else "grey"
+        return f"T={self.length}, {self.size[0]}x{self.size[1]}, {self.planes} planes of {video} video"
 
 
 WORKLOADS = tuple(
-    Workload(length=length, size=size, colors=colors)
-    for colors in (False, True)
+    Workload(length=length, size=size, planes=planes, colors=colors)
+    for planes, colors in (("rgb", False), ("temporal", False), ("rgb", True))
     for length, size in ((3, (352, 352)), (8, (256, 320)))
 )
 
@@ -82,41 +87,11 @@ class Throughput:
         return f"{self.workload}: {rates} clips/s per core; {self.ratio:.2f} times the plain loop"
 
 
-class FolderReader:
-    """A `ClipReader` of one video whose frames and masks are image files, read anew for every clip; `rgb` planes."""
-
-    def __init__(self, frames: Sequence[Path], masks: Sequence[Path]) -> None:
-        """Takes the files of all frames."""
-        self._frames, self._masks = frames, masks
-        self.scenes = [
-            SceneInfo(
-                name="made_up",
-                group="made_up",
-                source="made_up",
-                split=None,
-                length=len(frames),
-                size=FRAME_SIZE,
-                frames_per_second=15.0,
-                leak=np.ones(len(frames), bool),
-            )
-        ]
-
-    def read(self, scene: int, frames: Int[np.ndarray, " t"], supervised: Int[np.ndarray, " s"]) -> ClipSample:
-        """Returns the planes of the given frames and the masks of the supervised ones, as `ClipReader` says."""
-        pictures = [_read(self._frames[i], cv2.IMREAD_UNCHANGED) for i in frames]
-        if pictures[0].ndim == 2:
-            planes = np.stack(pictures)[..., None].astype(np.float32)
-        else:
-            planes = np.stack([cv2.cvtColor(image, cv2.COLOR_BGR2RGB) for image in pictures]).astype(np.float32)
-        masks = np.stack([_read(self._masks[i], cv2.IMREAD_GRAYSCALE) for i in supervised])
-        return ClipSample(planes, (masks > 127)[..., None].astype(np.float32))
-
-
 def measure(workload: Workload, *, rounds: int = 7, batches: int = 4) -> Throughput:
     """Makes `batches` batches a round by every contestant in turn."""
     prepare_worker()
     with tempfile.TemporaryDirectory() as folder:
-        contestants = _contestants(workload, *write_video(Path(folder), colors=workload.colors))
+        contestants = _contestants(workload, Path(folder))
         rates: dict[str, list[float]] = {name: [] for name in contestants}
         for number in range(rounds + 1):
             for name, make_batch in contestants.items():
@@ -135,7 +110,7 @@ def measure(workload: Workload, *, rounds: int = 7, batches: int = 4) -> Through
 def profile(workload: Workload, *, clips: int = 20) -> dict[str, float]:
     """Returns the milliseconds that each stage of the pipeline takes a clip (median), in the order of the stages."""
     laps: dict[str, list[float]] = {}
-    planes = input_planes("rgb")
+    planes = input_planes(workload.planes)
 
     def lap(name: str) -> None:
         nonlocal start
@@ -144,10 +119,11 @@ def profile(workload: Workload, *, clips: int = 20) -> dict[str, float]:
 
     prepare_worker()
     with tempfile.TemporaryDirectory() as folder:
-        reader = FolderReader(*write_video(Path(folder), colors=workload.colors))
-        for first in range(clips):
-            rng = np.random.default_rng(first)
-            frames, supervised = ClipConfig(length=workload.length).frames(first, FRAMES)
+        write_video(Path(folder), colors=workload.colors)
+        reader = recorded(Path(folder), workload.planes)
+        for number in range(clips):
+            rng = np.random.default_rng(number)
+            frames, supervised = ClipConfig(length=workload.length).frames(int(rng.integers(FRAMES)), FRAMES)
             start = time.process_time()
             sample = reader.read(0, frames, supervised)
             lap("read")
@@ -165,20 +141,35 @@ def write_video(folder: Path, *, colors: bool) -> tuple[list[Path], list[Path]]:
     """Writes the frames and masks of a made-up video as PNG files and returns their paths; `colors`: in a palette."""
     frames, opacity = render(ToyClip(frame_count=FRAMES, size=FRAME_SIZE, leaks=((0, FRAMES),)), seed=0)
     files: tuple[list[Path], list[Path]] = ([], [])
+    for kind in KINDS:
+        (folder / VIDEO / SCENE / kind).mkdir(parents=True)
     for number, (frame, mask) in enumerate(zip(frames, opacity, strict=True)):
         picture = cv2.applyColorMap(frame, cv2.COLORMAP_INFERNO) if colors else frame
         images = (picture, np.where(mask > 20, 255, 0).astype(np.uint8))
-        for paths, kind, image in zip(files, ("frame", "mask"), images, strict=True):
-            paths.append(folder / f"{kind}{number:03}.png")
+        for paths, kind, image in zip(files, KINDS, images, strict=True):
+            paths.append(folder / VIDEO / SCENE / kind / f"{number:03}.png")
             cv2.imwrite(str(paths[-1]), image)
     return files
 
 
-def _contestants(workload: Workload, frames: list[Path], masks: list[Path]) -> dict[str, Callable[[int], object]]:
+def recorded(folder: Path, planes: str) -> RecordReader:
+    """Prepares what `write_video` put into `folder` as records, and opens them."""
+    prepare("gas_folder", manual_dir=folder / VIDEO, data_dir=folder / "records")
+    return RecordReader(folder / "records", "gas_folder", input_planes(planes))
+
+
+def _contestants(workload: Workload, folder: Path) -> dict[str, Callable[[int], object]]:
     """Returns by name a function that makes the batch of a number."""
-    config = DataConfig(input_size=workload.size, clips=ClipConfig(length=workload.length), augmentation=EVERYTHING)
-    clips = training_clips([ClipSource(reader=FolderReader(frames, masks))], config, seed=0)
-    plain = PlainClips(frames=frames, masks=masks, length=workload.length, size=workload.size, augmentation=EVERYTHING)
+    frames, masks = write_video(folder, colors=workload.colors)
+    reader = recorded(folder, workload.planes)
+    config = DataConfig(
+        planes=workload.planes,
+        input_size=workload.size,
+        clips=ClipConfig(length=workload.length),
+        augmentation=EVERYTHING,
+    )
+    clips = training_clips([ClipSource(reader=reader)], config, seed=0)
+    plain = plain_clips(workload, frames, masks, folder)
 
     def ours(batch: int) -> object:
         samples = [clips[i] for i in range(batch * BATCH_SIZE, (batch + 1) * BATCH_SIZE)]
@@ -199,8 +190,9 @@ def _contestants(workload: Workload, frames: list[Path], masks: list[Path]) -> d
     return contestants
 
 
-def _read(path: Path, kind: int) -> UInt8[np.ndarray, "..."]:
-    image = cv2.imread(str(path), kind)
-    if image is None:
-        raise FileNotFoundError(path)
-    return np.asarray(image)
+def plain_clips(workload: Workload, frames: Sequence[Path], masks: Sequence[Path], folder: Path) -> PlainClips:
+    """Returns the plain loop's clips of the given files; the means of `temporal` planes go into `folder`."""
+    clips = PlainClips(frames=frames, masks=masks, length=workload.length, size=workload.size, augmentation=EVERYTHING)
+    if workload.planes == "temporal":
+        return PlainTemporalClips(**vars(clips), means=write_means(frames, folder / "means"))
+    return clips

@@ -22,9 +22,10 @@ def quick(monkeypatch: pytest.MonkeyPatch):
 def test_prints_a_line_for_each_workload(capsys: pytest.CaptureFixture):
     assert main(["benchmark", "data", "--rounds=3"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 4
+    assert len(lines) == 6
     assert lines[0] == (
-        "T=3, 352x352, grey video: jvlgs 63.0, plain loop 30.0 clips/s per core; 2.00 times the plain loop"
+        "T=3, 352x352, rgb planes of grey video: "
+        "jvlgs 63.0, plain loop 30.0 clips/s per core; 2.00 times the plain loop"
     )
 
 

@@ -97,10 +97,13 @@ class RecordReader:
             frames_per_second=info.frames_per_second,
         )
 
-    def _read_planes(self, records: "_SceneReader", frames: Int[np.ndarray, " t"]) -> Float32[np.ndarray, "t h w 3"]:
+    def _read_planes(self, records: "_SceneReader", frames: Int[np.ndarray, " t"]) -> Float32[np.ndarray, "t h w c"]:
         gain = records.scene.gain or EIGHT_BITS
+        remembers = self._planes.remembers
+        if not remembers and records.scene.channels == 1:  # the three planes are the picture itself
+            pictures = {frame: gain.to_grey(records.pixels(frame)) for frame in np.unique(frames).tolist()}
+            return np.stack([pictures[frame] for frame in frames.tolist()]).astype(np.float32)
         stream = self._planes.stream()
-        remembers = stream.memory.means.shape[-1] > 0
         planes = np.empty((len(frames), *records.scene.info.size, 3), np.float32)
         upcoming = 0  # the frame that the stream expects
         for frame in np.unique(frames).tolist():
