@@ -21,6 +21,7 @@ import numpy as np
 import optax
 from flax import nnx
 
+from jvlgs_jax.cli.huge_pages import restart_with_huge_pages
 from jvlgs_jax.data.batch_iterator import placement
 from jvlgs_jax.data.batches import Batch
 from jvlgs_jax.data.planes import input_planes
@@ -130,6 +131,7 @@ def parts(config: JvlgsConfig, batch: Batch, remat: str, measure: Measurement) -
 
 def main() -> None:
     """Prints one line for the step and one for each part."""
+    restart_with_huge_pages()  # as `jvlgs train` does
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--encoder", default="b5", choices=[f"b{size}" for size in range(6)])
     parser.add_argument("--size", type=int, default=352, help="pixels each way (default %(default)s)")

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Never
 
 from jvlgs_jax import __version__
+from jvlgs_jax.cli.huge_pages import restart_with_huge_pages
 from jvlgs_jax.errors import UserError
 
 VERBS = {
@@ -43,6 +44,12 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> Never:
         raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def entry() -> int:
+    """Runs this process's own command line: what `jvlgs` and `python -m jvlgs_jax` call."""
+    restart_with_huge_pages()
+    return main()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
