@@ -1,6 +1,7 @@
 """The quick evaluation: loss and pooled overlap at the network's size, in one compiled step over all devices."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 
@@ -80,11 +81,13 @@ class BatchEvaluator:
         """Measures the model; see `Evaluator`. It is so quick that several processes finish it when interrupted."""
         graphdef, state = nnx.split(bundle.model)
         tokens, total = tokenize(bundle.prompts), None
-        for batch in evaluation_batches(self._reader, self._data, shard=process_shard()):
-            if jax.process_count() == 1 and self._stopped():
-                return None
-            counts = self._step(graphdef, state, tokens, self._place(batch))
-            total = counts if total is None else jax.tree.map(jnp.add, total, counts)
+        reading = evaluation_batches(self._reader, self._data, shard=process_shard(), place=self._place)
+        with closing(reading) as batches:
+            for batch in batches:
+                if jax.process_count() == 1 and self._stopped():
+                    return None
+                counts = self._step(graphdef, state, tokens, batch)
+                total = counts if total is None else jax.tree.map(jnp.add, total, counts)
         return Findings(metrics={} if total is None else total.metrics())
 
 

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from jvlgs_jax.data.gain import whole_levels
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.evaluation.baselines import BASELINES
 from jvlgs_jax.evaluation.evaluator import MODEL, evaluate
@@ -83,7 +84,7 @@ class _Album:
             self._scene, self._chosen = scene.name, int(leak[len(leak) // 2]) if leak.size else len(scene) // 2
         if frame == self._chosen and len(self.pictures) < MAX_PICTURES:
             row = describe_frame(frame, frame / scene.frames_per_second, probability, mask)
-            pixels = draw_overlay(scene.frames[frame], probability, mask, row)
+            pixels = draw_overlay(whole_levels(scene.frames[frame]), probability, mask, row)
             self.pictures.append(Picture(f"{scene.name}/{frame}", pixels))
 
 
