@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
 def _draw_preview(args: argparse.Namespace) -> None:
     import cv2
 
-    from jvlgs_jax.data.batches import ClipSource, training_clips
+    from jvlgs_jax.data.batches import training_clips
+    from jvlgs_jax.data.clip_source import ClipSource
     from jvlgs_jax.data.planes import input_planes
     from jvlgs_jax.data.preview import contact_sheet
     from jvlgs_jax.data.records.reader import RecordReader

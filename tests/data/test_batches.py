@@ -7,7 +7,8 @@ from orbax.checkpoint import v1 as ocp
 
 from jvlgs_jax.data.augmentation.config import AugmentationConfig
 from jvlgs_jax.data.batch_iterator import Shard
-from jvlgs_jax.data.batches import Batch, ClipSource, DataConfig, steps_per_epoch, training_batches
+from jvlgs_jax.data.batches import Batch, DataConfig, steps_per_epoch, training_batches
+from jvlgs_jax.data.clip_source import ClipSource
 from jvlgs_jax.data.clips import MemoryReader
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.sampling import ClipConfig, Direction

@@ -32,6 +32,8 @@ class RecordReader:
         skipped: one line for each damaged scene that was left out of the dataset.
     """
 
+    marks_ignored = False
+
     def __init__(self, data_dir: Path, dataset: str, planes: InputPlanes) -> None:
         """Reads the index of the dataset that `jvlgs prepare` put into `data_dir`.
 
