@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir", type=Path, required=True, metavar="DIR", help="where the prepared dataset goes, or is"
     )
+    parser.add_argument("--clips", type=int, metavar="N", help="how many clips to make of plume_sim/PRESET")
     parser.add_argument(
         "--skip-bad", action="store_true", help="leave damaged scenes out and list them, instead of stopping"
     )
@@ -45,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
     from jvlgs_jax.data.records.summary import summary
     from jvlgs_jax.data.splits import describe_splits
 
-    index = prepare(args.dataset, manual_dir=args.manual_dir, data_dir=args.data_dir, skip_bad=args.skip_bad)
+    index = prepare(
+        args.dataset, manual_dir=args.manual_dir, data_dir=args.data_dir, skip_bad=args.skip_bad, clips=args.clips
+    )
     print(f"{summary(index)}\n\n{find_dataset(args.data_dir, args.dataset)}")
     if args.show:
         print("\n" + describe_splits([scene.info for scene in index.scenes]))
