@@ -20,6 +20,7 @@ from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.models.jvlgs import JvlgsConfig
+from jvlgs_jax.simulation.training_source import SimulatedClips
 from jvlgs_jax.training.config import TrainConfig
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class Experiment:
         prompts: what the network looks for.
         model: sizes of the network.
         data: where clips come from and how they are made.
+        simulated: families of clips to make as they are drawn, beside those of `data` or alone (`data.root` None).
         train: the training itself.
         rule: from probabilities to masks, in evaluations.
     """
@@ -42,6 +44,7 @@ class Experiment:
     prompts: tuple[str, ...] = DEFAULT_PROMPTS
     model: JvlgsConfig = field(default_factory=JvlgsConfig)
     data: DataConfig = field(default_factory=DataConfig)
+    simulated: tuple[SimulatedClips, ...] = ()
     train: TrainConfig = field(default_factory=TrainConfig)
     rule: ConfidenceGate = field(default_factory=ConfidenceGate)
 

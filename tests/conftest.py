@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import hypothesis
+import pytest
 from absl import flags
 from jaxtyping import install_import_hook
 
@@ -17,3 +18,23 @@ flags.FLAGS.mark_as_parsed()
 # A first example may compile for seconds; under CI, hypothesis's own profile still fixes the seeds.
 hypothesis.settings.register_profile("jvlgs_jax", hypothesis.settings.default, deadline=None)
 hypothesis.settings.load_profile("jvlgs_jax")
+
+
+@pytest.fixture(scope="session")
+def small_family():
+    """The one family of simulated clips that tests make: its program is compiled once a session."""
+    from jvlgs_jax.simulation.config import PlumeConfig, SimulationConfig
+
+    plume = PlumeConfig(leak_free=0.25, onset=(0.2, 0.3, 0.5), stops=0.0, cell=(0.3, 0.8))
+    return SimulationConfig(frame_count=7, size=(96, 96), fresh=0.3, plume=plume)
+
+
+@pytest.fixture(scope="session")
+def small_clips(small_family):
+    """Its first 16 clips."""
+    import jax
+    import jax.numpy as jnp
+
+    from jvlgs_jax.simulation.clip import simulate_batch
+
+    return jax.device_get(simulate_batch(small_family, jnp.arange(16)))

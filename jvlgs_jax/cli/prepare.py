@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-dir", type=Path, required=True, metavar="DIR", help="where the prepared dataset goes, or is"
     )
+    parser.add_argument("--clips", type=int, metavar="N", help="how many clips to make of plume_sim/PRESET")
     parser.add_argument(
         "--skip-bad", action="store_true", help="leave damaged scenes out and list them, instead of stopping"
     )
@@ -45,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
     from jvlgs_jax.data.records.summary import summary
     from jvlgs_jax.data.splits import describe_splits
 
-    index = prepare(args.dataset, manual_dir=args.manual_dir, data_dir=args.data_dir, skip_bad=args.skip_bad)
+    index = prepare(
+        args.dataset, manual_dir=args.manual_dir, data_dir=args.data_dir, skip_bad=args.skip_bad, clips=args.clips
+    )
     print(f"{summary(index)}\n\n{find_dataset(args.data_dir, args.dataset)}")
     if args.show:
         print("\n" + describe_splits([scene.info for scene in index.scenes]))
@@ -57,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
 def _draw_preview(args: argparse.Namespace) -> None:
     import cv2
 
-    from jvlgs_jax.data.batches import ClipSource, training_clips
+    from jvlgs_jax.data.batches import training_clips
+    from jvlgs_jax.data.clip_source import ClipSource
     from jvlgs_jax.data.planes import input_planes
     from jvlgs_jax.data.preview import contact_sheet
     from jvlgs_jax.data.records.reader import RecordReader

@@ -141,7 +141,7 @@ class BatchIterator(grain.DatasetIterator[T], Generic[T]):
             flags.FLAGS.mark_as_parsed()  # Grain reads absl flags, which only a program of absl parses
         alone = grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
         workers = grain.MultiprocessingOptions(num_workers=self._workers, per_worker_buffer_size=READ_AHEAD)
-        return iter(parts.to_iter_dataset(alone).mp_prefetch(workers, worker_init_fn=prepare_worker))
+        return iter(parts.to_iter_dataset(alone).mp_prefetch(workers, worker_init_fn=_start_worker))
 
 
 async def _save(directory: Any, state: str | None) -> None:
@@ -150,7 +150,12 @@ async def _save(directory: Any, state: str | None) -> None:
         await asyncio.to_thread((path / POSITION).write_text, state)
 
 
-def prepare_worker(worker: int = 0, workers: int = 1) -> None:
+def _start_worker(worker: int, workers: int) -> None:
+    jax.config.update("jax_platforms", "cpu")  # the training's process holds the accelerator
+    prepare_worker()
+
+
+def prepare_worker() -> None:
     """Fits this process to make batches on one core: OpenCV starts no threads, and freed memory is kept.
 
     The arrays of a clip are so large that the C library would give them back to the system each time and get them anew,

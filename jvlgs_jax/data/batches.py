@@ -1,5 +1,6 @@
 """Training batches: shuffled, augmented and resized clips, reproducible and resumable."""
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -10,10 +11,11 @@ from jaxtyping import Float32, Int
 
 from jvlgs_jax.data.augmentation.config import AugmentationConfig, augmentations
 from jvlgs_jax.data.batch_iterator import BatchIterator, Shard
-from jvlgs_jax.data.clip_maker import ClipMaker
-from jvlgs_jax.data.clips import ClipReader, ClipSample, no_truth
+from jvlgs_jax.data.clip_maker import ClipMaker, DrawnClip
+from jvlgs_jax.data.clip_source import TrainingSource
+from jvlgs_jax.data.clips import WINDOW_LENGTH, ClipSample
 from jvlgs_jax.data.planes import input_planes
-from jvlgs_jax.data.sampling import ClipConfig, has_leak, index_clips
+from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.splits import parse_split
 from jvlgs_jax.data.subsets import parse_subset
 from jvlgs_jax.errors import UserError
@@ -27,6 +29,7 @@ class Batch(NamedTuple):
 
     planes: Float32[np.ndarray, "b t h w 3"]
     mask: Float32[np.ndarray, "b s h w 1"]
+    ignored: Float32[np.ndarray, "b s h w 1"] | None = None  # share of a pixel that is not to be learned; None: 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +58,7 @@ class DataConfig:
     UserError for a value out of range.
 
     Attributes:
-        root: the dataset's folder.
+        root: the dataset's folder; None: there is none, all clips are simulated or mixed in.
         dataset: name of the dataset that `jvlgs prepare` has put into root; None: root holds the raw files.
         layout: of raw files, see `layouts.load_scenes`.
         threshold: of raw files: grey level of the stored truth above which a pixel is gas; None is the layout's own.
@@ -74,7 +77,7 @@ class DataConfig:
         workers: processes that make batches, beside each process of a training; 0 makes them in its own threads.
     """
 
-    root: str = "data"
+    root: str | None = "data"
     dataset: str | None = None
     layout: str = "auto"
     threshold: int | None = None
@@ -107,27 +110,8 @@ class DataConfig:
             )
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClipSource:
-    """Scenes to draw clips from: real ones, simulated ones, ones without any leak.
-
-    Attributes:
-        reader: of the scenes, made for the planes of the `DataConfig`.
-        scenes: the numbers of those to draw from; None: all.
-        weight: how often a clip is drawn from here, compared with the other sources.
-    """
-
-    reader: ClipReader
-    scenes: Sequence[int] | None = None
-    weight: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not self.weight > 0:
-            raise UserError(f"a source's weight is {self.weight}, it must be positive: leave the source out instead")
-
-
 def training_batches(
-    sources: Sequence[ClipSource],
+    sources: Sequence[TrainingSource],
     config: DataConfig,
     *,
     seed: int,
@@ -141,7 +125,7 @@ def training_batches(
     of processes too. Clips of a source are drawn without replacement until all were drawn.
 
     Args:
-        sources: what to draw from; the readers must be picklable if the config asks for workers.
+        sources: what to draw from; they must be picklable if the config asks for workers.
         config: how clips are made.
         seed: of their order and augmentation.
         shard: this process's part of every batch; None: all of it.
@@ -150,53 +134,57 @@ def training_batches(
     UserError for no scenes, scenes without truth, and a batch that the processes cannot share equally.
     """
     shard = shard or Shard()
-    clips = training_clips(sources, config, seed=seed)
-    # Clips are made before they are shared out: clip and augmentation depend on the place in the whole.
-    parts = clips.batch(shard.rows(config.batch_size), drop_remainder=True, batch_fn=_stack)
+    maker = _clip_maker(sources, config)
+    # Clips are drawn before they are shared out: clip and augmentation depend on the place in the whole.
+    drawn = _drawn_clips(sources, config, seed)
+    parts = drawn.batch(shard.rows(config.batch_size), drop_remainder=True, batch_fn=list).map(maker).map(_stack)
     return BatchIterator(parts, shard, workers=config.workers, place=place)
 
 
-def steps_per_epoch(sources: Sequence[ClipSource], config: DataConfig) -> float:
+def steps_per_epoch(sources: Sequence[TrainingSource], config: DataConfig) -> float:
     """Returns how many batches the clips of the first source fill, each drawn once: the length of an epoch."""
-    reader, numbers = sources[0].reader, sources[0].scenes
-    numbers = range(len(reader.scenes)) if numbers is None else numbers
-    clips = index_clips(reader.scenes, numbers, config.clips, parse_subset(config.subset), config.subset_seed)
-    return len(clips) / config.batch_size
+    index = sources[0].index(config.clips, parse_subset(config.subset), config.subset_seed)
+    return len(index.clips) / config.batch_size
 
 
-def training_clips(sources: Sequence[ClipSource], config: DataConfig, *, seed: int) -> grain.MapDataset[ClipSample]:
+def training_clips(sources: Sequence[TrainingSource], config: DataConfig, *, seed: int) -> grain.MapDataset[ClipSample]:
     """Returns the endless sequence of finished clips that `training_batches` cuts in batches; item i is made when read.
 
     UserError for no scenes and scenes without truth.
     """
+    maker = _clip_maker(sources, config)
+    return _drawn_clips(sources, config, seed).map(lambda clip: maker([clip])[0])
+
+
+def _clip_maker(sources: Sequence[TrainingSource], config: DataConfig) -> ClipMaker:
     planes = input_planes(config.planes)
-    maker = ClipMaker(
-        readers=tuple(source.reader for source in sources),
+    return ClipMaker(
+        sources=tuple(sources),
         planes=planes,
         clips=config.clips,
         transforms=augmentations(config.augmentation, planes, step=config.clips.step),
         size=config.input_size,
     )
-    return _shuffled_clips(sources, config, seed).random_map(maker, seed=seed)
+
+
+def _drawn_clips(sources: Sequence[TrainingSource], config: DataConfig, seed: int) -> grain.MapDataset[DrawnClip]:
+    return _shuffled_clips(sources, config, seed).random_map(_with_generator, seed=seed)
+
+
+def _with_generator(clip: Int[np.ndarray, "3"], rng: np.random.Generator) -> DrawnClip:
+    source, scene, first = clip.tolist()
+    return DrawnClip(source, scene, first, copy.deepcopy(rng))  # Grain goes on to use its own for other clips
 
 
 def _shuffled_clips(
-    sources: Sequence[ClipSource], config: DataConfig, seed: int
+    sources: Sequence[TrainingSource], config: DataConfig, seed: int
 ) -> grain.MapDataset[Int[np.ndarray, "3"]]:
     """Returns the endless, mixed sequence of (source, scene, first frame)."""
     leaking, leak_free = [], []  # (clips, weight) of each source
     for number, source in enumerate(sources):
-        scenes = source.reader.scenes
-        numbers = range(len(scenes)) if source.scenes is None else source.scenes
-        for scene in (scenes[i] for i in numbers):
-            if scene.leak is None:
-                raise no_truth(scene)
-        clips = index_clips(scenes, numbers, config.clips, parse_subset(config.subset), config.subset_seed)
-        if not len(clips):
-            raise UserError("no scene to train on: hold out fewer scenes or add some")
-        leaks = has_leak(scenes, clips, config.clips)
+        clips, leaks = source.index(config.clips, parse_subset(config.subset), config.subset_seed)
         if config.leak_free_share is None:
-            leaks[:] = True  # all of one kind
+            leaks = np.ones_like(leaks)  # all of one kind
         clips = np.insert(clips, 0, number, axis=1)
         leaking.append((clips[leaks], source.weight))
         leak_free.append((clips[~leaks], source.weight))
@@ -220,4 +208,7 @@ def _mix(weighted: Sequence[tuple[Int[np.ndarray, "_ 3"], float]], seed: int) ->
 
 
 def _stack(samples: Sequence[ClipSample]) -> Batch:
-    return Batch(np.stack([s.planes for s in samples]), np.stack([s.mask for s in samples]))
+    planes, maps = np.stack([sample.planes for sample in samples]), np.stack([sample.mask for sample in samples])
+    supervised = planes.shape[1] + 1 - WINDOW_LENGTH
+    mask, ignored = maps[:, :supervised], maps[:, supervised:]
+    return Batch(planes, mask, ignored if ignored.shape[1] else None)

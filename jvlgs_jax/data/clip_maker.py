@@ -1,16 +1,27 @@
-"""From a place in a video to a clip that the network is trained on: read, changed at random, resized."""
+"""From places in videos to the clips that the network is trained on: read, changed at random, resized."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from jaxtyping import Int
 
 from jvlgs_jax.data.augmentation.transform import ClipTransform
-from jvlgs_jax.data.clips import ClipReader, ClipSample
+from jvlgs_jax.data.clip_source import ClipCut, TrainingSource, in_time
+from jvlgs_jax.data.clips import ClipSample
 from jvlgs_jax.data.planes import InputPlanes
 from jvlgs_jax.data.resize import resize
 from jvlgs_jax.data.sampling import ClipConfig, Direction
+
+
+class DrawnClip(NamedTuple):
+    """A clip to make: where it starts, and the generator of its random changes."""
+
+    source: int
+    scene: int
+    first: int
+    rng: np.random.Generator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,32 +29,48 @@ class ClipMaker:
     """Makes clips of several sources.
 
     Attributes:
-        readers: of the sources.
-        planes: that the readers give.
+        sources: of the clips.
+        planes: that the sources give.
         clips: which frames make a clip.
         transforms: what changes it, in order.
         size: (height, width) of the finished clip.
     """
 
-    readers: tuple[ClipReader, ...]
+    sources: tuple[TrainingSource, ...]
     planes: InputPlanes
     clips: ClipConfig
     transforms: tuple[ClipTransform, ...]
     size: tuple[int, int]
 
-    def __call__(self, clip: Int[np.ndarray, "3"], rng: np.random.Generator) -> ClipSample:
-        """Returns the finished clip of (source number, scene number, first frame)."""
-        source, scene, first = clip.tolist()
-        reader, direction = self.readers[source], self.clips.direction
-        if rng.random() < self.clips.reversal_probability:
-            direction = direction.opposite
+    def __call__(self, drawn: Sequence[DrawnClip]) -> list[ClipSample]:
+        """Returns the finished clips; those of one source are read together, as some are made in groups.
+
+        All have maps of what is to be ignored if any source marks it.
+        """
+        cuts = [ClipCut(clip.scene, clip.first, self._direction(clip.rng)) for clip in drawn]
+        finished: dict[int, ClipSample] = {}
+        for number, source in enumerate(self.sources):
+            places = [place for place, clip in enumerate(drawn) if clip.source == number]
+            samples = source.read([cuts[place] for place in places], self.clips)
+            for place, sample in zip(places, samples, strict=True):
+                finished[place] = self._finished(sample, cuts[place].direction, drawn[place].rng)
+        return [finished[place] for place in range(len(drawn))]
+
+    def _direction(self, rng: np.random.Generator) -> Direction:
+        direction = self.clips.direction
+        return direction.opposite if rng.random() < self.clips.reversal_probability else direction
+
+    def _finished(self, sample: ClipSample, direction: Direction, rng: np.random.Generator) -> ClipSample:
+        sample = narrow(sample, self.planes)
         # Transforms see the frames in the order of time; a clip that goes back is turned at the end.
-        in_time = slice(None, None, 1 if direction == Direction.LOOK_AHEAD else -1)
-        frames, supervised = self.clips.frames(first, reader.scenes[scene].length, direction)
-        sample = narrow(reader.read(scene, frames[in_time], supervised[in_time]), self.planes)
         for transform in self.transforms:
             sample = transform(sample, rng)
-        return ClipSample(*(images[in_time] for images in finish(sample, self.size)))
+        planes, mask = finish(sample, self.size)
+        maps = mask.reshape(-1, self.clips.supervised, *mask.shape[1:])  # truth, and what of it is to be ignored
+        if len(maps) == 1 and any(source.marks_ignored for source in self.sources):
+            maps = np.concatenate([maps, np.zeros_like(maps)])
+        turned = in_time(direction)
+        return ClipSample(planes[turned], np.concatenate(maps[:, turned]))
 
 
 def narrow(sample: ClipSample, planes: InputPlanes) -> ClipSample:

@@ -21,10 +21,12 @@ class ClipSample(NamedTuple):
     """One clip of t frames: planes in grey levels, and the truth of its s supervised frames in [0, 1].
 
     There are c = 3 planes, or one where the three are the same grey picture: whatever follows has a third of the work.
+    Readers that mark what is not to be learned put s more maps behind those of the truth, 1 where a pixel is to be
+    ignored: whatever moves the truth moves them too.
     """
 
     planes: Float32[np.ndarray, "t h w c"]
-    mask: Float32[np.ndarray, "s h w 1"]
+    mask: Float32[np.ndarray, "m h w 1"]  # m = s, or 2 s
 
 
 @runtime_checkable
@@ -34,6 +36,11 @@ class ClipReader(Protocol):
     @property
     def scenes(self) -> Sequence[SceneInfo]:
         """The scenes; `read` takes their numbers."""
+        ...
+
+    @property
+    def marks_ignored(self) -> bool:
+        """Whether its samples say which pixels are to be ignored."""
         ...
 
     def read(self, scene: int, frames: Int[np.ndarray, " t"], supervised: Int[np.ndarray, " s"]) -> ClipSample:
@@ -56,6 +63,8 @@ class MemoryReader:
     A 320x240 frame takes 77 kB as `rgb` planes if it is grey, 230 kB in colours, and 460 kB as `temporal` planes.
     """
 
+    marks_ignored = False
+
     def __init__(self, scenes: Sequence[Scene], planes: InputPlanes, *, source: str = "memory") -> None:
         """Makes the planes of all scenes; `source` is the name of their dataset."""
         self.scenes: Sequence[SceneInfo] = [scene.info(source) for scene in scenes]
@@ -74,6 +83,8 @@ class MemoryReader:
 
 class LeakFreeReader:
     """Reads scenes known to show no gas in any frame: their masks are empty, whether they have any or not."""
+
+    marks_ignored = False
 
     def __init__(self, reader: ClipReader) -> None:
         """Takes the pictures from `reader`."""

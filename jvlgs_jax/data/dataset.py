@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
-from jvlgs_jax.data.batches import ClipSource, DataConfig, MixedDataset
+from jvlgs_jax.data.batches import DataConfig, MixedDataset
+from jvlgs_jax.data.clip_source import ClipSource, TrainingSource
 from jvlgs_jax.data.clips import ClipReader, LeakFreeReader, MemoryReader
 from jvlgs_jax.data.layouts import load_scenes
 from jvlgs_jax.data.planes import InputPlanes, input_planes
@@ -26,7 +27,7 @@ class DividedDataset:
         validation: the scenes to choose a checkpoint by.
     """
 
-    training: Sequence[ClipSource]
+    training: Sequence[TrainingSource]
     held_out: Sequence[Scene]
     validation: Sequence[Scene] = ()
 
@@ -62,16 +63,18 @@ class RecordedScenes(Sequence[Scene]):
         return self._reader.load(chosen)
 
 
-def open_dataset(root: Path, config: DataConfig) -> DividedDataset:
+def open_dataset(root: Path | None, config: DataConfig) -> DividedDataset:
     """Opens the dataset in `root` and divides it as `config` says; `config.root` is not used here.
 
-    Raw files are read into memory. A prepared dataset stays on disk, and scenes without truth are left out of what is
-    held out.
+    Without a root there is only what the config mixes in, and nothing is held out. Raw files are read into memory. A
+    prepared dataset stays on disk, and scenes without truth are left out of what is held out.
 
     UserError as `load_scenes`, `RecordReader` and `divide` raise, and for a prepared dataset that is not named.
     """
     planes = input_planes(config.planes)
     mixed = [_mixed_source(dataset, planes) for dataset in config.mixed_with]
+    if root is None:
+        return DividedDataset(training=mixed, held_out=[])
     if config.dataset is None:
         scenes = _load_raw(root, config)
         division, validation = _divided([scene.info(config.layout) for scene in scenes], config)

@@ -66,6 +66,11 @@ class ClipConfig:
                 "0 turns it off"
             )
 
+    @property
+    def supervised(self) -> int:
+        """How many frames of a clip the network answers for."""
+        return self.length + 1 - WINDOW_LENGTH
+
     def frames(self, first: int, scene_length: int, direction: Direction | None = None) -> ClipFrames:
         """Returns the frames of the clip from frame `first`, in the config's direction unless told otherwise."""
         frames = clip_frames(self, np.array([first]), scene_length, direction)[0]

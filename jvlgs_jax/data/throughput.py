@@ -20,8 +20,9 @@ import numpy as np
 
 from jvlgs_jax.data.augmentation.config import AugmentationConfig, augmentations
 from jvlgs_jax.data.batch_iterator import prepare_worker
-from jvlgs_jax.data.batches import ClipSource, DataConfig, training_clips
+from jvlgs_jax.data.batches import DataConfig, training_clips
 from jvlgs_jax.data.clip_maker import finish, narrow
+from jvlgs_jax.data.clip_source import ClipSource
 from jvlgs_jax.data.plain_loop import PlainClips
 from jvlgs_jax.data.plain_temporal_loop import PlainTemporalClips, write_means
 from jvlgs_jax.data.planes import input_planes

@@ -8,10 +8,12 @@ from flax import nnx
 
 from jvlgs_jax.data.batches import DataConfig
 from jvlgs_jax.data.dataset import open_dataset
+from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.experiment import Experiment, from_config_dict
 from jvlgs_jax.inference.replacement import replacement
 from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.simulation.training_source import simulation_sources
 from jvlgs_jax.training.evaluators.findings import HeldOut
 from jvlgs_jax.training.loop import train
 from jvlgs_jax.training.outcome import JudgedModel
@@ -34,13 +36,14 @@ def run_experiment(
         profile: steps of which a trace is recorded.
     """
     dataset = open_dataset(data_root(data_dir, experiment.data), experiment.data)
+    simulated = simulation_sources(experiment.simulated, input_planes(experiment.data.planes))
     if is_first():
         workdir.mkdir(parents=True, exist_ok=True)
         _store(experiment, workdir / CONFIG)
     judged = train(
         lambda: Jvlgs(experiment.model, rngs=nnx.Rngs(experiment.seed)),
         experiment.prompts,
-        dataset.training,
+        [*dataset.training, *simulated],
         HeldOut(test=dataset.held_out, validation=dataset.validation, gate=experiment.rule),
         data=experiment.data,
         config=experiment.train,
@@ -54,8 +57,15 @@ def run_experiment(
     return judged
 
 
-def data_root(chosen: Path | None, config: DataConfig) -> Path:
-    """Returns the folder of the data: the one chosen, else that of the environment, else the config's."""
+def data_root(chosen: Path | None, config: DataConfig) -> Path | None:
+    """Returns the folder of the data: the one chosen, else that of the environment, else the config's.
+
+    None for a config that trains on nothing on disk, whatever the environment says; UserError if one is chosen then.
+    """
+    if config.root is None:
+        if chosen is not None:
+            raise UserError(f"--data-dir is {chosen}, but the config sets data.root to None: leave one of them out")
+        return None
     return chosen or Path(os.environ.get(DATA_DIR_VARIABLE) or config.root)
 
 

@@ -1,10 +1,11 @@
 """Everything that is random about a clip, drawn at once; rendering it is deterministic."""
 
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from jvlgs_jax.simulation.atmosphere import AtmosphereParameters, draw_atmosphere
 from jvlgs_jax.simulation.camera import CameraParameters, draw_camera
@@ -41,7 +42,8 @@ def draw_parameters(config: SimulationConfig, index: Int[Array, ""]) -> ScenePar
     scenery = draw_scenery(draw, config.scenery, config.size, blur)
     fresh = draw.chance(config.fresh)
     age = jnp.where(fresh, 0, draw.log_uniform(config.age)).astype(int)
-    plumes = [_draw_plume(draw, config, scenery, number) for number in (GAS, STEAM)]
+    leaks = ~leak_free(config, index)
+    plumes = [_draw_plume(draw, config, scenery, number, leaks) for number in (GAS, STEAM)]
     return SceneParameters(
         age=age,
         plumes=jax.tree.map(lambda *leaves: jnp.stack(leaves), *plumes),
@@ -54,9 +56,21 @@ def draw_parameters(config: SimulationConfig, index: Int[Array, ""]) -> ScenePar
     )
 
 
-def _draw_plume(draw: Draws, config: SimulationConfig, scenery: SceneryParameters, number: int) -> PlumeParameters:
+@overload
+def leak_free(config: SimulationConfig, index: Array) -> Array: ...
+@overload
+def leak_free(config: SimulationConfig, index: np.ndarray) -> np.ndarray: ...
+def leak_free(config: SimulationConfig, index: Array | np.ndarray) -> Array | np.ndarray:
+    """Whether the clips of these numbers are without a leak: evenly spread, in the share that the config asks for."""
+    thousandths = round(1000 * config.plume.leak_free)
+    return index % 1000 * thousandths % 1000 >= 1000 - thousandths
+
+
+def _draw_plume(
+    draw: Draws, config: SimulationConfig, scenery: SceneryParameters, number: int, leaks: Bool[Array, ""]
+) -> PlumeParameters:
     plume = config.plume
-    onset, stop = _schedule(draw, config) if number == GAS else _steam_schedule(draw, plume.steam)
+    onset, stop = _schedule(draw, config, leaks) if number == GAS else _steam_schedule(draw, plume.steam)
     temperature = plume.gas_temperature if number == GAS else plume.steam_temperature
     peak = plume.peak_optical_depth if number == GAS else (0.5, 3.0)
     reach = plume.reach if number == GAS else (8.0, 25.0)
@@ -86,14 +100,16 @@ def _draw_plume(draw: Draws, config: SimulationConfig, scenery: SceneryParameter
     )
 
 
-def _schedule(draw: Draws, config: SimulationConfig) -> tuple[Float[Array, ""], Float[Array, ""]]:
+def _schedule(
+    draw: Draws, config: SimulationConfig, leaks: Bool[Array, ""]
+) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """First frame of the leak and the frame after its last; `NEVER` for the onset of a clip without leak."""
     plume, frames = config.plume, float(config.frame_count)
     when = draw.category(plume.onset)
     long_ago = -LEAD_IN - draw.log_uniform((1.0, 2000.0))
     onset = jnp.stack([long_ago, draw.uniform((-float(LEAD_IN), 0.0)), draw.uniform((0.0, 0.9 * frames))])[when]
     stop = jnp.where(draw.chance(plume.stops), jnp.maximum(onset + 5, draw.uniform((-20.0, frames))), NEVER)
-    return jnp.where(draw.chance(plume.leak_free), NEVER, jnp.floor(onset)), jnp.floor(stop)
+    return jnp.where(leaks, jnp.floor(onset), NEVER), jnp.floor(stop)
 
 
 def _steam_schedule(draw: Draws, share: float) -> tuple[Float[Array, ""], Float[Array, ""]]:

@@ -12,7 +12,8 @@ import jax
 from flax import nnx
 
 from jvlgs_jax.data.batch_iterator import placement, process_shard
-from jvlgs_jax.data.batches import ClipSource, DataConfig, steps_per_epoch, training_batches
+from jvlgs_jax.data.batches import DataConfig, steps_per_epoch, training_batches
+from jvlgs_jax.data.clip_source import TrainingSource
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import tokenize
 from jvlgs_jax.errors import UserError
@@ -63,7 +64,7 @@ class _Run:
 def train(
     make_model: Callable[[], Jvlgs],
     prompts: tuple[str, ...],
-    sources: Sequence[ClipSource],
+    sources: Sequence[TrainingSource],
     held_out: HeldOut,
     *,
     data: DataConfig,

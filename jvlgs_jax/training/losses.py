@@ -1,7 +1,6 @@
 """Structure losses: binary cross-entropy and intersection over union, both heavier along the edges of the truth."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -27,21 +26,47 @@ class StructureLoss(NamedTuple):
         return self.bce + self.iou
 
 
-LossFunction = Callable[[Float[Array, "*b h w 1"], Float[Array, "*b h w 1"]], StructureLoss]
+@runtime_checkable
+class LossFunction(Protocol):
+    """Compares logits with the truth in [0, 1]; `ignored` is the share of each pixel that is not to be learned."""
+
+    def __call__(
+        self,
+        logits: Float[Array, "*b h w 1"],
+        mask: Float[Array, "*b h w 1"],
+        ignored: Float[Array, "*b h w 1"] | None = None,
+    ) -> StructureLoss:
+        """Returns the loss and its terms."""
+        ...
 
 
-def structure_loss_published(logits: Float[Array, "*b h w 1"], mask: Float[Array, "*b h w 1"]) -> StructureLoss:
+def structure_loss_published(
+    logits: Float[Array, "*b h w 1"],
+    mask: Float[Array, "*b h w 1"],
+    ignored: Float[Array, "*b h w 1"] | None = None,
+) -> StructureLoss:
     """The loss of the released program for a truth in [0, 1]: its cross-entropy is a plain mean over pixels."""
     bce = optax.sigmoid_binary_cross_entropy(logits, mask)
-    return StructureLoss(bce.mean(), _weighted_iou_loss(logits, mask, edge_weights(mask)))
+    weights = edge_weights(mask)
+    if ignored is None:
+        return StructureLoss(bce.mean(), _weighted_iou_loss(logits, mask, weights))
+    known = 1 - ignored
+    mean = (known * bce).sum() / jnp.maximum(known.sum(), 1)
+    return StructureLoss(mean, _weighted_iou_loss(logits, mask, known * weights))
 
 
-def structure_loss_intended(logits: Float[Array, "*b h w 1"], mask: Float[Array, "*b h w 1"]) -> StructureLoss:
+def structure_loss_intended(
+    logits: Float[Array, "*b h w 1"],
+    mask: Float[Array, "*b h w 1"],
+    ignored: Float[Array, "*b h w 1"] | None = None,
+) -> StructureLoss:
     """The loss that a misspelt argument kept from the released program: its cross-entropy has edge weights too."""
     weights = edge_weights(mask)
+    if ignored is not None:
+        weights = (1 - ignored) * weights
     bce = optax.sigmoid_binary_cross_entropy(logits, mask)
     return StructureLoss(
-        (_sum(weights * bce) / _sum(weights)).mean(),
+        (_sum(weights * bce) / jnp.maximum(_sum(weights), 1)).mean(),
         _weighted_iou_loss(logits, mask, weights),
     )
 

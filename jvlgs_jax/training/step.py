@@ -98,7 +98,8 @@ def make_train_step(
         # copy: BatchNorm changes its statistics in place
         model = nnx.merge(graphdef, params, frozen, stats, copy=True)
         output = model(planes.normalize(jnp.asarray(batch.planes)).astype(dtype), text(model))
-        terms = loss(output.logits.astype(jnp.float32), jnp.asarray(batch.mask))
+        ignored = None if batch.ignored is None else jnp.asarray(batch.ignored)
+        terms = loss(output.logits.astype(jnp.float32), jnp.asarray(batch.mask), ignored)
         metrics = {"loss": terms.total, "bce": terms.bce, "iou": terms.iou}
         return terms.total, (metrics, nnx.state(model, *groups)[-1])
 

@@ -7,6 +7,7 @@ import pytest
 
 from jvlgs_jax.cli import train as cli_train
 from jvlgs_jax.cli.main import main
+from jvlgs_jax.data.clip_source import ClipSource
 from jvlgs_jax.models import jvlgs
 from jvlgs_jax.training import loop, processes
 from jvlgs_jax.training.evaluators.findings import Findings
@@ -46,9 +47,14 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     calls = []
 
     def train(model, prompts, sources, held_out, **settings):
-        scenes = [scene.name for source in sources for scene in source.reader.scenes]
+        recorded = [source for source in sources if isinstance(source, ClipSource)]
+        scenes = [scene.name for source in recorded for scene in source.reader.scenes]
         parts = {"held_out": held_out.test, "validation": held_out.validation}
-        names = {"scenes": scenes, **{part: [scene.name for scene in of] for part, of in parts.items()}}
+        names = {
+            "sources": sources,
+            "scenes": scenes,
+            **{part: [scene.name for scene in of] for part, of in parts.items()},
+        }
         calls.append({**settings, **names})
         return []
 
@@ -67,6 +73,23 @@ def test_trains_what_the_config_and_the_overrides_say(
     assert (training["scenes"], training["held_out"]) == (["a"], ["b"])
     assert (training["config"].steps, training["seed"], training["workdir"]) == (7, 3, workdir)
     assert json.loads((workdir / "config.json").read_text())["train"]["steps"] == 7
+
+
+def test_simulated_clips_need_no_data_on_disk(
+    config: Path, tmp_path: Path, trainings: list[dict], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+):
+    lines = ("config.data.root = None", "config.data.split = 'all'", "config.simulated = (SimulatedClips(clips=5),)")
+    added = "".join(f"\n    {line}" for line in (*lines, "return"))
+    imported = "from jvlgs_jax.simulation.training_source import SimulatedClips\n"
+    config.write_text(imported + config.read_text().replace("\n    return", added))
+    monkeypatch.setenv("JVLGS_DATA_DIR", "/nowhere/at/all")
+    arguments = ["train", f"--config={config}", f"--workdir={tmp_path / 'run'}"]
+    assert main(arguments) == 0
+    (source,) = trainings[0]["sources"]
+    assert source.simulated.clips == 5
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["simulated"][0]["family"]["size"] == [240, 320]
+    assert main([*arguments, f"--data-dir={tmp_path}"]) == 2
+    assert "the config sets data.root to None" in capsys.readouterr().err
 
 
 def test_the_data_folder_may_come_from_the_environment_or_the_config(

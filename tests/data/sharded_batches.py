@@ -11,7 +11,8 @@ from orbax.checkpoint import v1 as ocp
 
 from jvlgs_jax.data.augmentation.config import AugmentationConfig
 from jvlgs_jax.data.batch_iterator import BatchIterator, Shard
-from jvlgs_jax.data.batches import Batch, ClipSource, DataConfig, training_batches
+from jvlgs_jax.data.batches import Batch, DataConfig, training_batches
+from jvlgs_jax.data.clip_source import ClipSource
 from jvlgs_jax.data.clips import MemoryReader
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.sampling import ClipConfig
@@ -49,7 +50,10 @@ def batches_of(
 
 def digests(batch: Batch) -> list[str]:
     """One short text for each row: equal for equal clips and masks."""
-    return [hashlib.sha256(p.tobytes() + m.tobytes()).hexdigest()[:16] for p, m in zip(*batch, strict=True)]
+    return [
+        hashlib.sha256(p.tobytes() + m.tobytes()).hexdigest()[:16]
+        for p, m in zip(batch.planes, batch.mask, strict=True)
+    ]
 
 
 if __name__ == "__main__":

@@ -1,13 +1,15 @@
 import dataclasses
 from itertools import islice
 
+import jax
 import numpy as np
 import pytest
 from orbax.checkpoint import v1 as ocp
 
 from jvlgs_jax.data.augmentation.config import AugmentationConfig
 from jvlgs_jax.data.batch_iterator import Shard
-from jvlgs_jax.data.batches import Batch, ClipSource, DataConfig, steps_per_epoch, training_batches
+from jvlgs_jax.data.batches import DataConfig, steps_per_epoch, training_batches
+from jvlgs_jax.data.clip_source import ClipSource
 from jvlgs_jax.data.clips import MemoryReader
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.sampling import ClipConfig, Direction
@@ -242,7 +244,7 @@ def test_processes_share_the_rows_of_the_same_batches(scenes, count):
     whole = list(islice(batches_of(scenes, config, seed=3), 6))
     shards = [Shard(index=i, count=count) for i in range(count)]
     parts = [islice(batches_of(scenes, config, seed=3, shard=shard), 6) for shard in shards]
-    joined = [Batch(*map(np.concatenate, zip(*rows, strict=True))) for rows in zip(*parts, strict=True)]
+    joined = [jax.tree.map(lambda *part: np.concatenate(part), *rows) for rows in zip(*parts, strict=True)]
     assert_same(joined, whole)
 
 
@@ -265,4 +267,4 @@ def test_another_number_of_processes_goes_on_at_the_same_clip(scenes, tmp_path, 
         with ocp.training.Checkpointer(tmp_path) as checkpointer:
             checkpointer.load_checkpointables(5, {"data": batches})
     rows = [[next(batches) for batches in second] for _ in range(3)]
-    assert_same([Batch(*map(np.concatenate, zip(*r, strict=True))) for r in rows], straight[5:])
+    assert_same([jax.tree.map(lambda *part: np.concatenate(part), *r) for r in rows], straight[5:])

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jvlgs_jax.data.augmentation.config import AugmentationConfig
-from jvlgs_jax.data.batches import ClipSource, DataConfig, training_clips
+from jvlgs_jax.data.batches import DataConfig, training_clips
+from jvlgs_jax.data.clip_source import ClipSource
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.throughput import (
     EVERYTHING,

@@ -145,7 +145,7 @@ def test_the_prepared_names_are_the_folders():
     assert sorted(DATASETS) == sorted(path.parent.name for path in (ROOT / "datasets").glob("*/*_dataset_builder.py"))
 
 
-@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("name", [name for name in DATASETS if name != "plume_sim"])
 def test_nothing_to_read_says_what_to_get_and_what_is_there(name, tmp_path):
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw" / "readme.txt").touch()

@@ -7,30 +7,27 @@ import pytest
 
 from jvlgs_jax.data.layouts import load_scenes
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.simulation.config import PlumeConfig, SimulationConfig
 from jvlgs_jax.simulation.export import write_clips
-
-CONFIG = SimulationConfig(frame_count=3, size=(96, 96), plume=PlumeConfig(leak_free=0.0))
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(tmp_path_factory, small_family):
     folder = tmp_path_factory.mktemp("clips")
-    assert len(list(write_clips(CONFIG, 2, folder, prefix="toy"))) == 2
+    assert len(list(write_clips(small_family, 2, folder, prefix="toy"))) == 2
     return folder
 
 
-def test_scenes_are_in_the_published_layout_with_their_truth(folder):
+def test_scenes_are_in_the_published_layout_with_their_truth(folder, small_family):
     scene = folder / "toy_000001"
     truth = np.load(scene / "truth.npz")
     masks = np.stack([cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in sorted((scene / "masks").iterdir())])
-    gas = truth["optical_depth"] >= CONFIG.plume.mask_optical_depth
+    gas = truth["optical_depth"] >= small_family.plume.mask_optical_depth
     np.testing.assert_array_equal(masks > 0, gas)
     assert set(np.unique(masks)) <= {0, 64, 255}
     loaded = load_scenes(folder)[1]
     assert loaded.name == "toy_000001"
     np.testing.assert_array_equal(loaded.truth, masks == 255)
-    assert loaded.frames.shape[:3] == (3, 96, 96)
+    assert loaded.frames.shape[:3] == (7, 96, 96)
 
 
 def test_captions_name_their_scenes(folder):
@@ -39,12 +36,12 @@ def test_captions_name_their_scenes(folder):
     assert all(line["caption"] for line in lines)
 
 
-def test_a_second_run_keeps_what_is_there(folder):
+def test_a_second_run_keeps_what_is_there(folder, small_family):
     before = (folder / "toy_000000" / "truth.npz").stat().st_mtime_ns
-    list(write_clips(CONFIG, 2, folder, prefix="toy"))
+    list(write_clips(small_family, 2, folder, prefix="toy"))
     assert (folder / "toy_000000" / "truth.npz").stat().st_mtime_ns == before
 
 
-def test_clips_of_another_config_are_not_mixed_in(folder):
+def test_clips_of_another_config_are_not_mixed_in(folder, small_family):
     with pytest.raises(UserError, match=r"toy_000000: made with another config"):
-        list(write_clips(replace(CONFIG, seed=5), 2, folder, prefix="toy"))
+        list(write_clips(replace(small_family, seed=5), 2, folder, prefix="toy"))

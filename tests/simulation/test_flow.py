@@ -40,8 +40,11 @@ def test_mass_is_conserved_over_100_steps_while_none_flows_out():
     y, x = jnp.mgrid[: SIZE[0], : SIZE[1]]
     density = jnp.exp(-((y - 32) ** 2 + (x - 40) ** 2) / 18).astype(jnp.float32)
     mass = float(density.sum())
-    for frame in range(100):
-        density = carry(density, velocity(quiet, noise, jnp.float32(frame), fastest=1.0), 0.0, step=1.0)
+
+    def advance(density, frame):
+        return carry(density, velocity(quiet, noise, frame, fastest=1.0), 0.0, step=1.0), None
+
+    density = jax.lax.scan(advance, density, jnp.arange(100.0))[0]
     assert float(density.sum()) == pytest.approx(mass, rel=0.01)
     assert float(density.max()) < 1
 

@@ -19,8 +19,7 @@ def blob(height: int, width: int, row: float, column: float, radius: float) -> j
 def test_a_blob_travels_with_the_wind_and_keeps_its_height():
     density = blob(48, 96, 20, 15, 4)
     wind = uniform_wind(48, 96, across=0.6, down=0.1)
-    for _ in range(100):
-        density = carry(density, wind, 0.0, step=1.0)
+    density = jax.lax.fori_loop(0, 100, lambda _, density: carry(density, wind, 0.0, step=1.0), density)
     row, column = np.unravel_index(int(jnp.argmax(density)), density.shape)
     assert (row, column) == pytest.approx((30, 75), abs=1)
     assert float(density.max()) > 0.8

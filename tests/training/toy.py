@@ -17,7 +17,8 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float
 
-from jvlgs_jax.data.batches import Batch, ClipSource, DataConfig
+from jvlgs_jax.data.batches import Batch, DataConfig
+from jvlgs_jax.data.clip_source import ClipSource
 from jvlgs_jax.data.clips import MemoryReader
 from jvlgs_jax.data.planes import ScenePlanes, input_planes
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, PromptTokens, tokenize

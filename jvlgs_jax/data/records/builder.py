@@ -42,6 +42,7 @@ class GasBuilder(tfds.core.GeneratorBasedBuilder):
     A subclass says where the data comes from (`MANUAL_DOWNLOAD_INSTRUCTIONS`) and finds its scenes (`find`).
     """
 
+    simulated: ClassVar[bool] = False  # made here, rather than found in a manual directory
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar = {"1.0.0": "Records of runs of frames."}
 
@@ -77,10 +78,15 @@ class GasBuilder(tfds.core.GeneratorBasedBuilder):
         """Returns the scenes below `manual_dir`; UserError where it does not hold the dataset."""
         raise NotImplementedError
 
+    def _more_features(self) -> dict[str, Any]:
+        """Returns what records hold beside the features of every dataset."""
+        return {}
+
     def _info(self) -> tfds.core.DatasetInfo:
         image = tfds.features.Image
         features = tfds.features.FeaturesDict(
-            {
+            self._more_features()
+            | {
                 "scene": tfds.features.Text(doc="unique in the dataset"),
                 "group": tfds.features.Text(doc="scenes that share a background share a group"),
                 "source": tfds.features.Text(doc="name of the dataset"),

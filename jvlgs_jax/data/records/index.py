@@ -41,6 +41,7 @@ class SceneRecords:
         channels: 1 (grey) or 3 (RGB).
         gain: from raw levels to grey levels, of frames of 16 bits; None: frames have 8 bits.
         areas: None without truth and without gas.
+        seen_before: frames of the video before the scene, which the means stored with its first record have seen.
     """
 
     info: SceneInfo
@@ -49,6 +50,7 @@ class SceneRecords:
     channels: int
     gain: Gain | None
     areas: AreaStatistics | None
+    seen_before: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,19 +61,22 @@ class RecordIndex:
         frames_per_record: the last record of a scene may hold fewer.
         scenes: in the order of the dataset.
         skipped: one line for each damaged scene that was left out.
+        marks_ignored: whether records say which pixels are to be ignored.
     """
 
     frames_per_record: int
     scenes: tuple[SceneRecords, ...]
     skipped: tuple[str, ...]
+    marks_ignored: bool = False
 
     def to_metadata(self) -> dict[str, Any]:
         """Returns the index as JSON's types."""
         return {
             "format": FORMAT,
             "frames_per_record": self.frames_per_record,
-            "scenes": [_scene_to_metadata(scene) for scene in self.scenes],
+            "scenes": [scene_to_metadata(scene) for scene in self.scenes],
             "skipped": list(self.skipped),
+            "marks_ignored": self.marks_ignored,
         }
 
 
@@ -86,8 +91,9 @@ def read_index(folder: Path) -> RecordIndex:
             )
         return RecordIndex(
             frames_per_record=metadata["frames_per_record"],
-            scenes=tuple(_scene_from_metadata(scene) for scene in metadata["scenes"]),
+            scenes=tuple(scene_from_metadata(scene) for scene in metadata["scenes"]),
             skipped=tuple(metadata["skipped"]),
+            marks_ignored=metadata.get("marks_ignored", False),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not the index of a prepared dataset: prepare the dataset again") from error
@@ -126,7 +132,8 @@ def _versions(folder: Path) -> list[Path]:
     return [path for path in folder.glob("*.*.*") if re.fullmatch(r"\d+\.\d+\.\d+", path.name)]
 
 
-def _scene_to_metadata(scene: SceneRecords) -> dict[str, Any]:
+def scene_to_metadata(scene: SceneRecords) -> dict[str, Any]:
+    """Returns a scene as JSON's types."""
     info = scene.info
     return {
         "name": info.name,
@@ -142,10 +149,12 @@ def _scene_to_metadata(scene: SceneRecords) -> dict[str, Any]:
         "channels": scene.channels,
         "gain": None if scene.gain is None else list(scene.gain),
         "areas": None if scene.areas is None else list(scene.areas),
+        "seen_before": scene.seen_before,
     }
 
 
-def _scene_from_metadata(stored: dict[str, Any]) -> SceneRecords:
+def scene_from_metadata(stored: dict[str, Any]) -> SceneRecords:
+    """Returns the scene that `scene_to_metadata` stored."""
     height, width = stored["size"]
     info = SceneInfo(
         name=stored["name"],
@@ -164,6 +173,7 @@ def _scene_from_metadata(stored: dict[str, Any]) -> SceneRecords:
         channels=stored["channels"],
         gain=None if stored["gain"] is None else Gain(*stored["gain"]),
         areas=None if stored["areas"] is None else AreaStatistics(*stored["areas"]),
+        seen_before=stored.get("seen_before", 0),
     )
 
 

@@ -15,16 +15,19 @@ from jvlgs_jax.data.records.index import RecordIndex, find_dataset, read_index
 from jvlgs_jax.data.records.reader import RecordReader
 from jvlgs_jax.errors import UserError
 
-DATASETS = ("simgas", "igs_few", "igs", "gasvid", "cgd", "gas_db", "gas_folder")
+DATASETS = ("simgas", "igs_few", "igs", "gasvid", "cgd", "gas_db", "gas_folder", "plume_sim")
 
 
-def prepare(dataset: str, *, manual_dir: Path | None, data_dir: Path, skip_bad: bool = False) -> RecordIndex:
+def prepare(
+    dataset: str, *, manual_dir: Path | None, data_dir: Path, skip_bad: bool = False, clips: int | None = None
+) -> RecordIndex:
     """Builds the dataset from `manual_dir` into `data_dir`, or checks it where it is built already.
 
     Args:
         dataset: one of `DATASETS`, with a configuration after a slash where it has several ("simgas/over_127").
         manual_dir: where the downloaded data is; None only checks.
         data_dir: where the records go.
+        clips: how many to make of a simulated dataset.
         skip_bad: leave damaged scenes out, and list them in the index, instead of raising at the first.
 
     UserError for an unknown dataset, data that is not there or damaged, and damaged records.
@@ -38,11 +41,16 @@ def prepare(dataset: str, *, manual_dir: Path | None, data_dir: Path, skip_bad: 
     if configuration and configuration not in known:
         raise UserError(f"unknown configuration {dataset!r}: {name} has {', '.join(known) or 'none'}")
     with _tfds_quiet():
-        builder = builder_class(data_dir=data_dir, config=configuration or None, skip_bad=skip_bad)
+        options = {"skip_bad": skip_bad} | ({} if clips is None else {"clips": clips})
+        if clips is not None and not builder_class.simulated:
+            raise UserError(f"--clips is {clips}, but {name} is not simulated: leave --clips out")
+        builder = builder_class(data_dir=data_dir, config=configuration or None, **options)
         prepared = builder.is_prepared()
     if prepared:
         return _checked(data_dir, dataset if configuration or not known else f"{name}/{builder.builder_config.name}")
-    if manual_dir is None:
+    if builder_class.simulated and clips is None:
+        raise UserError(f"{builder.data_dir}: not prepared yet: say how many clips to make, --clips=1000")
+    if manual_dir is None and not builder_class.simulated:
         raise UserError(f"{builder.data_dir}: not prepared yet: give the folder of the downloaded data, --manual-dir")
     config = tfds.download.DownloadConfig(manual_dir=manual_dir)
     with _tfds_quiet():

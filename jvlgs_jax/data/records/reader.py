@@ -46,6 +46,7 @@ class RecordReader:
         self._sources: dict[str, Any] = {}
         self.scenes: Sequence[SceneInfo] = [scene.info for scene in index.scenes]
         self.skipped = index.skipped
+        self.marks_ignored = index.marks_ignored
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_sources": {}}
@@ -66,9 +67,9 @@ class RecordReader:
         planes = self._read_planes(records, frames)
         if supervised.size and self.scenes[scene].leak is None:
             raise no_truth(self.scenes[scene])
-        mask = np.empty((len(supervised), *planes.shape[1:3], 1), np.float32)
-        for place, frame in enumerate(supervised.tolist()):
-            mask[place, ..., 0] = records.mask(frame)
+        truth = [records.mask(frame) for frame in supervised.tolist()]
+        ignored = [records.ignored(frame) for frame in supervised.tolist()] if self.marks_ignored else []
+        mask = np.array([*truth, *ignored], np.float32).reshape(-1, *planes.shape[1:3], 1)
         return ClipSample(planes, mask)
 
     def check(self, scene: int) -> None:
@@ -105,6 +106,8 @@ class RecordReader:
             return np.stack([pictures[frame] for frame in frames.tolist()]).astype(np.float32)
         stream = self._planes.stream()
         planes = np.empty((len(frames), *records.scene.info.size, 3), np.float32)
+        if remembers and records.scene.seen_before:
+            stream = self._planes.stream(records.memory(0))
         upcoming = 0  # the frame that the stream expects
         for frame in np.unique(frames).tolist():
             if not remembers:
@@ -177,9 +180,13 @@ class _SceneReader:
             return np.zeros(self.scene.info.size, np.uint8)
         return (self._image("masks", frame, cv2.IMREAD_UNCHANGED) > 0).astype(np.uint8)
 
+    def ignored(self, frame: int) -> UInt8[np.ndarray, "h w"]:
+        return (self._image("ignored", frame, cv2.IMREAD_UNCHANGED) > 0).astype(np.uint8)
+
     def memory(self, first: int) -> PlaneMemory:
         try:
-            return decode_means(list(self._record(first)["memory"].bytes_list.value), first)
+            seen = first + self.scene.seen_before
+            return decode_means(list(self._record(first)["memory"].bytes_list.value), seen)
         except ValueError as error:
             raise self._reader.damaged(self.scene, first // self._frames_per_record) from error
 

@@ -103,19 +103,19 @@ class SceneRecorder:
 
 def encode_frame(pixels: UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w 1"]) -> bytes:
     """Returns a grey or RGB frame as PNG."""
-    return _png(pixels[..., 0] if pixels.shape[-1] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    return encode_png(pixels[..., 0] if pixels.shape[-1] == 1 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
 
 
 def encode_mask(gas: UInt8[np.ndarray, "h w"]) -> bytes:
     """Returns a mask of 0 and 1 as PNG of 0 and 255, which image viewers show."""
-    return _png(255 * gas)
+    return encode_png(255 * gas)
 
 
 def encode_means(memory: PlaneMemory) -> list[bytes]:
     """Returns the means, one PNG of 16-bit fixed point each; none before the first frame."""
     if memory.seen == 0:
         return []
-    return [_png(np.rint(mean * MEAN_STEPS).astype(np.uint16)) for mean in np.moveaxis(memory.means, -1, 0)]
+    return [encode_png(np.rint(mean * MEAN_STEPS).astype(np.uint16)) for mean in np.moveaxis(memory.means, -1, 0)]
 
 
 def decode_means(encoded: list[bytes], seen: int) -> PlaneMemory:
@@ -132,5 +132,6 @@ def _decode_mean(encoded: bytes) -> Float32[np.ndarray, "h w"]:
     return stored / np.float32(MEAN_STEPS)
 
 
-def _png(image: np.ndarray) -> bytes:
+def encode_png(image: np.ndarray) -> bytes:
+    """Returns a picture of 8 or 16 bits as PNG."""
     return cv2.imencode(".png", image)[1].tobytes()

@@ -1,0 +1,190 @@
+"""Simulated clips as records: the base of the TFDS builder in `datasets/plume_sim`.
+
+Each finished shard is kept beside the dataset until all are there, so that an interrupted build goes on with the next.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import jax
+import numpy as np
+import tensorflow_datasets as tfds
+from array_record.python.array_record_module import ArrayRecordWriter
+from tensorflow_datasets.core.example_serializer import ExampleSerializer
+from tqdm import tqdm
+
+from jvlgs_jax.data.planes import PlaneMemory, TemporalPlanes
+from jvlgs_jax.data.records.builder import UNSPLIT, WRITER_OPTIONS, GasBuilder, GasConfig
+from jvlgs_jax.data.records.index import (
+    AreaStatistics,
+    RecordIndex,
+    SceneRecords,
+    scene_from_metadata,
+    scene_to_metadata,
+)
+from jvlgs_jax.data.records.recorder import Example, encode_frame, encode_mask, encode_means, encode_png
+from jvlgs_jax.data.scene import SceneInfo
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.simulation.captions import caption
+from jvlgs_jax.simulation.clip import SimulatedClip, simulate_clip
+from jvlgs_jax.simulation.presets import preset
+from jvlgs_jax.simulation.truth import GAS_PIXEL, IGNORED
+
+CLIPS_PER_SHARD = 64
+FRAMES_PER_SECOND = 15.0
+
+
+@dataclass
+class PlumeSimConfig(GasConfig):
+    """A family of clips, by the name of its preset."""
+
+    preset: str = "simgas_like"
+
+
+class SimulatedBuilder(GasBuilder):
+    """Makes clips 0 to `clips` - 1 of a preset."""
+
+    simulated: ClassVar[bool] = True
+    MANUAL_DOWNLOAD_INSTRUCTIONS = "Nothing to download: clips are made here."
+
+    def __init__(self, *, clips: int = 0, **kwargs: Any) -> None:
+        """Takes the number of clips, and what `GasBuilder` takes."""
+        self._clips = clips
+        super().__init__(**kwargs)
+        self._family = preset(self.builder_config.preset)
+
+    def _more_features(self) -> dict[str, Any]:
+        image, sequence = tfds.features.Image, tfds.features.Sequence
+        depth = image(shape=(None, None, 1), dtype=np.uint16)
+        return {
+            "caption": tfds.features.Text(doc="one sentence about the clip"),
+            "index": tfds.features.Scalar(np.int64, doc="number of the clip in its family"),
+            "age": tfds.features.Scalar(np.int32, doc="frames of video before the clip"),
+            "leaking": sequence(np.bool_, doc="gas comes out of the source"),
+            "visibility": sequence(np.float32, doc="contrast-to-noise ratio of the gas"),
+            "source_place": sequence(np.float32, doc="row and column of the source, frame by frame"),
+            "ignored": sequence(image(shape=(None, None, 1)), doc="255: gas that no one could see"),
+            "steam": sequence(image(shape=(None, None, 1)), doc="255: steam"),
+            "optical_depth": sequence(depth, doc="the bits of a float16"),
+            "contrast": sequence(depth, doc="grey levels the gas adds, the bits of a float16"),
+        }
+
+    def _generate_splits(self, dl_manager: Any, download_config: Any) -> list[tfds.core.SplitInfo]:
+        if self._clips < 1:
+            raise UserError(f"--clips is {self._clips}, the least is 1: use 1000")
+        kept = Path(self.data_dir_root) / self.name / f".unfinished-{self.builder_config.name}"
+        self._claim(kept)
+        starts = range(0, self._clips, CLIPS_PER_SHARD)
+        shards = [self._shard(kept, start) for start in tqdm(starts, desc=self.name, unit="shard", leave=False)]
+        template = self._get_filename_template(split_name=UNSPLIT)
+        scenes, lengths, sizes = [], [], []
+        for number, (path, described) in enumerate(shards):
+            target = template.sharded_filepath(shard_index=number, num_shards=len(shards))
+            os.link(path, Path(self.data_dir) / target.name)
+            scenes += [
+                replace(scene, first=scene.first + sum(lengths))
+                for scene in map(scene_from_metadata, described["scenes"])
+            ]
+            lengths.append(described["records"])
+            sizes.append(path.stat().st_size)
+        index = RecordIndex(
+            frames_per_record=self._frames_per_record, scenes=tuple(scenes), skipped=(), marks_ignored=True
+        )
+        self.info.metadata.update(index.to_metadata())
+        return [
+            tfds.core.SplitInfo(name=UNSPLIT, shard_lengths=lengths, num_bytes=sum(sizes), filename_template=template)
+        ]
+
+    def download_and_prepare(self, **kwargs: Any) -> None:
+        """Makes the dataset, then forgets the shards that were kept for an interruption."""
+        super().download_and_prepare(**kwargs)
+        shutil.rmtree(Path(self.data_dir_root) / self.name / f".unfinished-{self.builder_config.name}", True)
+
+    def _claim(self, kept: Path) -> None:
+        """Makes the folder of finished shards; those of another family or another number of clips are no use."""
+        settings = json.loads(json.dumps({"family": asdict(self._family), "clips": self._clips}))
+        record = kept / "settings.json"
+        if record.exists() and json.loads(record.read_text()) != settings:
+            shutil.rmtree(kept)
+        kept.mkdir(parents=True, exist_ok=True)
+        record.write_text(json.dumps(settings))
+
+    def _shard(self, kept: Path, start: int) -> tuple[Path, dict[str, Any]]:
+        """Returns the file of the shard from clip `start` on and its description; makes them unless they are kept."""
+        path, described = kept / f"{start}.array_record", kept / f"{start}.json"
+        if described.exists():
+            return path, json.loads(described.read_text())
+        serializer = ExampleSerializer(self.info.features.get_serialized_info())
+        writer = ArrayRecordWriter(str(path), WRITER_OPTIONS)
+        scenes, count = [], 0
+        for index in range(start, min(start + CLIPS_PER_SHARD, self._clips)):
+            clip = jax.device_get(simulate_clip(self._family, index))
+            name = f"{self.builder_config.preset}_{index:08d}"
+            scenes.append(_describe(clip, name, self.name, count))
+            for example in self._examples(clip, name, index):
+                writer.write(serializer.serialize_example(self.info.features.encode_example(example)))
+                count += 1
+        writer.close()
+        partial = described.with_suffix(".partial")
+        partial.write_text(json.dumps({"records": count, "scenes": [scene_to_metadata(scene) for scene in scenes]}))
+        partial.replace(described)
+        return path, json.loads(described.read_text())
+
+    def _examples(self, clip: SimulatedClip, name: str, index: int) -> Iterator[Example]:
+        age = int(clip.age)
+        past = PlaneMemory(age, np.stack([clip.background, clip.short_term], axis=-1)) if age else None
+        stream, words = TemporalPlanes().stream(past), caption(clip)
+        for first in range(0, len(clip.frames), self._frames_per_record):
+            run = slice(first, first + self._frames_per_record)
+            frames, gas = clip.frames[run], clip.mask[run] == GAS_PIXEL
+            yield {
+                "scene": name,
+                "group": name,
+                "source": self.name,
+                "split": "",
+                "first_frame": first,
+                "times": [(first + i) / FRAMES_PER_SECOND for i in range(len(frames))],
+                "has_truth": True,
+                "leak": gas.any(axis=(1, 2)).tolist(),
+                "frames": [encode_frame(frame[..., None]) for frame in frames],
+                "raw_frames": [],
+                "gain": [],
+                "masks": [encode_mask(mask.astype(np.uint8)) for mask in gas],
+                "memory": encode_means(stream.memory),
+                "caption": words,
+                "index": index,
+                "age": age,
+                "leaking": clip.leaking[run].tolist(),
+                "visibility": clip.visibility[run].tolist(),
+                "source_place": clip.source[run].ravel().tolist(),
+                "ignored": [encode_mask((mask == IGNORED).astype(np.uint8)) for mask in clip.mask[run]],
+                "steam": [encode_mask((steam == GAS_PIXEL).astype(np.uint8)) for steam in clip.steam[run]],
+                "optical_depth": [encode_png(depth.view(np.uint16)) for depth in clip.optical_depth[run]],
+                "contrast": [encode_png(contrast.view(np.uint16)) for contrast in clip.contrast[run]],
+            }
+            for frame in frames:
+                stream.push(frame[..., None])
+
+
+def _describe(clip: SimulatedClip, name: str, source: str, first: int) -> SceneRecords:
+    gas = np.asarray(clip.mask) == GAS_PIXEL
+    areas = [float(area) for area in gas.mean(axis=(1, 2)) if area]
+    info = SceneInfo(
+        name=name,
+        group=name,
+        source=source,
+        split=None,
+        length=len(gas),
+        size=(gas.shape[1], gas.shape[2]),
+        frames_per_second=FRAMES_PER_SECOND,
+        leak=gas.any(axis=(1, 2)),
+    )
+    statistics = AreaStatistics(min(areas), float(np.median(areas)), max(areas)) if areas else None
+    return SceneRecords(
+        info=info, records=UNSPLIT, first=first, channels=1, gain=None, areas=statistics, seen_before=int(clip.age)
+    )

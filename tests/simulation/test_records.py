@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.records.prepare import prepare
+from jvlgs_jax.data.records.reader import RecordReader
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.simulation import records
+from jvlgs_jax.simulation.planes import temporal_planes
+
+
+@pytest.fixture
+def small_preset(monkeypatch, small_family):
+    monkeypatch.setattr(records, "preset", lambda name: small_family)
+    monkeypatch.setattr(records, "CLIPS_PER_SHARD", 2)
+
+
+def test_records_hold_the_clips_their_history_and_all_the_truth(tmp_path, small_preset, small_clips):
+    index = prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=5)
+    assert len(index.scenes) == 5
+    assert len(list(tmp_path.glob("plume_sim/simgas_like/1.0.0/*.array_record-*"))) == 3
+    assert not list(tmp_path.glob("plume_sim/.unfinished*"))
+    reader = RecordReader(tmp_path, "plume_sim/simgas_like", input_planes("temporal"))
+    numbers = np.arange(7)
+    for clip in range(5):
+        sample = reader.read(clip, numbers, numbers)
+        planes = np.asarray(temporal_planes(small_clips))[clip]
+        np.testing.assert_allclose(sample.planes, planes, atol=0.02)
+        np.testing.assert_array_equal(sample.mask[:7, ..., 0], small_clips.mask[clip] == 1)
+        np.testing.assert_array_equal(sample.mask[7:, ..., 0], small_clips.mask[clip] == 255)
+    record = tfds.builder_from_directory(tmp_path / "plume_sim/simgas_like/1.0.0").as_data_source("train")[3]
+    depth = np.stack(list(record["optical_depth"]))[..., 0].view(np.float16)
+    np.testing.assert_array_equal(depth, small_clips.optical_depth[record["index"]])
+    assert record["caption"]
+
+
+def test_an_interrupted_build_goes_on_with_the_next_shard(tmp_path, small_preset, monkeypatch):
+    made, simulate = [], records.simulate_clip
+
+    def broken(config, index):
+        if index == 3 and 3 not in made:
+            made.append(index)
+            raise KeyboardInterrupt
+        made.append(index)
+        return simulate(config, index)
+
+    monkeypatch.setattr(records, "simulate_clip", broken)
+    with pytest.raises(KeyboardInterrupt):
+        prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4)
+    prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4)
+    assert made == [0, 1, 2, 3, 2, 3]
+
+
+def test_a_number_of_clips_is_asked_for(tmp_path):
+    with pytest.raises(UserError, match="say how many clips to make, --clips=1000"):
+        prepare("plume_sim/faint", manual_dir=None, data_dir=tmp_path)
+    with pytest.raises(UserError, match="simgas is not simulated: leave --clips out"):
+        prepare("simgas", manual_dir=tmp_path, data_dir=tmp_path, clips=3)
