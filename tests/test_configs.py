@@ -1,5 +1,6 @@
 """Every file in configs/ loads, and its network fits its data: shapes only, nothing is computed."""
 
+import json
 from pathlib import Path
 
 import jax
@@ -8,15 +9,20 @@ import pytest
 from flax import nnx
 from jaxtyping import Array, Float
 
+from jvlgs_jax.cli.main import main
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import tokenize
-from jvlgs_jax.experiment import Experiment, load_experiment
+from jvlgs_jax.data.toy_plumes import write_clips
+from jvlgs_jax.experiment import Experiment, from_config_dict, load_experiment
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.losses import loss_function
 from jvlgs_jax.training.optimizer import make_optimizer
 from jvlgs_jax.training.state import create_state
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
+
+
+STEPS_PER_EPOCH = 100.0  # what it is depends on the data; the shapes do not
 
 
 @pytest.fixture(params=CONFIGS, ids=lambda path: path.stem)
@@ -37,14 +43,19 @@ def test_its_docstring_says_how_to_run_it(path: Path):
     assert f"jvlgs train --config=configs/{path.name}" in path.read_text().split('"""')[1]
 
 
+def test_its_json_brings_it_back(experiment: Experiment):
+    assert from_config_dict(json.loads(experiment.to_json())) == experiment
+
+
 def test_its_network_fits_its_data(experiment: Experiment):
-    data, config = experiment.data, experiment.train
+    data, config = experiment.data, experiment.train.in_steps(STEPS_PER_EPOCH)
     windows = data.clips.length - 2
 
     def loss(
         planes: Float[Array, "b t h w 3"], mask: Float[Array, "b s h w 1"]
     ) -> tuple[Float[Array, ""], Float[Array, "b s h w 1"]]:
         model = Jvlgs(experiment.model, rngs=nnx.Rngs(0))
+        model.set_attributes(remat=config.remat)
         optimizer = make_optimizer(config.optimizer, config.steps)
         create_state(model, config.optimizer.frozen, optimizer, ema=config.optimizer.ema_decay is not None)
         text = model.encode_text(tokenize(experiment.prompts))
@@ -55,3 +66,15 @@ def test_its_network_fits_its_data(experiment: Experiment):
     mask = jax.ShapeDtypeStruct((data.batch_size, windows, *data.input_size, 1), jnp.float32)
     total, logits = jax.eval_shape(loss, planes, mask)
     assert (total.shape, logits.shape) == ((), mask.shape)
+
+
+@pytest.mark.slow
+def test_the_smoke_config_trains(tmp_path: Path):
+    write_clips(tmp_path / "data", 5)
+    config = Path(__file__).parents[1] / "configs" / "smoke.py"
+    place = [f"--data-dir={tmp_path / 'data'}", f"--workdir={tmp_path / 'run'}"]
+    assert main(["train", f"--config={config}", *place, "--config.train.steps=2"]) == 0
+    scores = json.loads((tmp_path / "run" / "scores.json").read_text())
+    assert (scores["selection"], scores["step"]) == ("last", 2)
+    assert scores["evaluators"]["test"]["metrics"]["loss"] > 0
+    assert (tmp_path / "run" / "model" / "weights.safetensors").exists()

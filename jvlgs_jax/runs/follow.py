@@ -40,9 +40,7 @@ def follow_training(workdir: Path, *, data_dir: Path | None = None, poll_seconds
     assert config.steps is not None
     evaluators = Evaluators(config, held_out, data=data, mesh=make_mesh(MeshConfig(data=1)))
     if not evaluators.due(config.steps):
-        raise UserError(
-            f"{workdir}: its config has no evaluator with scenes to score on: set data.split to hold some out"
-        )
+        raise UserError(f"{workdir}: no evaluator of its config has scenes: set data.split to hold some out")
     path = workdir / RECORD
     after = _last_step(path)
     record = JsonLines(path, after + 1)

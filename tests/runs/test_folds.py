@@ -51,6 +51,7 @@ def test_the_validation_fold_moves_along():
         assert with_fold(alike, parse_folds("2", alike.data)[0]).data.validation == kept
 
 
+@pytest.mark.slow
 def test_folds_are_trained_in_turn_go_on_after_an_interruption_and_end_in_one_report(
     experiment, tmp_path, monkeypatch, capsys
 ):

@@ -15,6 +15,7 @@ def lines(path):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_each_checkpoint_of_a_running_training_is_scored_until_it_is_done(experiment, tmp_path, capsys):
     tmp_path.joinpath("config.json").write_text(experiment.to_json())
     follower = threading.Thread(target=follow_training, args=(tmp_path,), kwargs={"poll_seconds": 0.05}, daemon=True)

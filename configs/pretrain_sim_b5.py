@@ -1,0 +1,24 @@
+"""Pretraining of the full network (PVTv2-b5) on simulated clips, sized for a pod of 256 devices: 4 clips, 32 windows each.
+
+jvlgs simulate --preset=gasvid_like --clips=20000 --output=clips
+jvlgs prepare --dataset=gas_folder --manual-dir=clips --data-dir=DIR
+jvlgs train --config=configs/pretrain_sim_b5.py --data-dir=DIR --workdir=gs://BUCKET/pretrain_sim_b5 --coordinator=auto
+
+The mesh takes all devices there are; on fewer, set --config.data.batch_size to 4 times their number, or cut batches with
+--config.train.optimizer.micro_batches. Never run at this size by us: only its shapes are checked.
+"""
+
+from ml_collections import ConfigDict
+
+from jvlgs_jax import recipes
+from jvlgs_jax.experiment import default_config
+
+
+def get_config() -> ConfigDict:
+    """The experiment, to be changed on the command line with --config.KEY=VALUE."""
+    config = default_config()
+    recipes.simulated_pretraining(config, encoder="b5", clips_per_batch=1024, steps=50_000)
+    config.data.validation = "grouped/0of50"
+    config.train.optimizer.learning_rate = 1e-3
+    config.train.mesh.fsdp = 4  # parameters and the optimizer's memory over groups of four
+    return config
