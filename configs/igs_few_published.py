@@ -4,8 +4,8 @@ jvlgs prepare --dataset=igs_few --manual-dir=DOWNLOADED --data-dir=DIR
 jvlgs train --config=configs/igs_few_published.py --data-dir=DIR --workdir=runs/igs_few_published \
     --config.train.init_from=published_encoder
 
-See simgas_published for the encoder's weights and for the choice of the epoch. It aims at the published table, J 67.06 and
-F 77.05 (jvlgs convention). No run of ours has produced numbers yet.
+See simgas_published for the encoder's weights and for the choice of the epoch. It aims at the published table, J 67.06
+and F 77.05 (jvlgs convention). No run of ours has produced numbers yet.
 """
 
 from ml_collections import ConfigDict

@@ -1,11 +1,11 @@
-"""Pretraining of the full network (PVTv2-b5) on simulated clips, sized for a pod of 256 devices: 4 clips, 32 windows each.
+"""Pretraining of the full network (PVTv2-b5) on simulated clips, 4 clips each for 256 devices.
 
 jvlgs simulate --preset=gasvid_like --clips=20000 --output=clips
 jvlgs prepare --dataset=gas_folder --manual-dir=clips --data-dir=DIR
-jvlgs train --config=configs/pretrain_sim_b5.py --data-dir=DIR --workdir=gs://BUCKET/pretrain_sim_b5 --coordinator=auto
+jvlgs train --config=configs/pretrain_sim_b5.py --data-dir=DIR --workdir=DIR/pretrain --coordinator=auto
 
-The mesh takes all devices there are; on fewer, set --config.data.batch_size to 4 times their number, or cut batches with
---config.train.optimizer.micro_batches. Never run at this size by us: only its shapes are checked.
+The mesh takes all devices there are; on fewer, set --config.data.batch_size to 4 times their number, or cut batches
+with --config.train.optimizer.micro_batches. Never run at this size by us: only its shapes are checked.
 """
 
 from ml_collections import ConfigDict

@@ -4,8 +4,8 @@ jvlgs train --config=configs/simgas_grouped.py --data-dir=DIR --folds=grouped --
     --config.train.init_from=imagenet_b2
 
 One fold: leave --folds out. Each fold is validated on the next one, which is not trained on either. `jvlgs convert
-pvt_v2_b2.pth --output=imagenet_b2` makes the encoder's first weights; without init_from they are random. Reports the last
-checkpoint and the best on validation, each labelled. No run of ours has produced numbers yet.
+pvt_v2_b2.pth --output=imagenet_b2` makes the encoder's first weights; without init_from they are random. Reports the
+last checkpoint and the best on validation, each labelled. No run of ours has produced numbers yet.
 """
 
 from ml_collections import ConfigDict

@@ -29,7 +29,7 @@ def published_protocol(config: ConfigDict, *, epochs: float, decay_epoch: float)
 
 
 def fine_tuning(config: ConfigDict, *, epochs: float, learning_rate: float) -> None:
-    """AdamW with a smaller rate in earlier blocks of the encoder, a warm-up, a cosine, and a running mean of weights."""
+    """AdamW with smaller rates in earlier blocks of the encoder, a warm-up, a cosine and a running mean of weights."""
     config.train.epochs = epochs
     config.train.optimizer.name = "adamw"
     config.train.optimizer.learning_rate = learning_rate
