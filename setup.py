@@ -16,6 +16,6 @@ setup(
     package_dir={BUILDERS: "datasets"},
     package_data={
         "jvlgs_jax.compile_check": ["*.txtpb"],
-        f"{BUILDERS}.{name}": ["README.md", "CITATIONS.bib", "TAGS.txt"] for name in find_packages("datasets")
+        **{f"{BUILDERS}.{name}": ["README.md", "CITATIONS.bib", "TAGS.txt"] for name in find_packages("datasets")},
     },
 )

@@ -75,7 +75,7 @@ def compile_for(chip: Chip, traced: Traced) -> Compilation:
             raise
     else:
         memory = _memory(compiled)
-        needed, messages = memory.total, collectives(compiled.as_text())
+        needed, messages = memory.total, collectives(compiled.as_text() or "")
     return Compilation(
         memory=memory,
         needed=needed,
@@ -88,13 +88,14 @@ def compile_for(chip: Chip, traced: Traced) -> Compilation:
 
 
 def needed_bytes(complaint: str) -> int | None:
-    """Returns the bytes that a compiler says a program would need on a device that has fewer; None if it says no such."""
+    """Returns the bytes that a compiler's complaint says a program needs on a device that has fewer; None if none."""
     found = _OVERFULL.search(complaint)
     return None if found is None else int(float(found["used"]) * _UNITS[found["unit"]])
 
 
 def _memory(compiled: jax.stages.Compiled) -> Memory:
     sizes = compiled.memory_analysis()
+    assert sizes is not None  # the compilers of all targets have one
     return Memory(
         arguments=sizes.argument_size_in_bytes,
         outputs=sizes.output_size_in_bytes - sizes.alias_size_in_bytes,

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -69,11 +70,10 @@ def training_step(experiment: Experiment, devices: Sequence[jax.Device]) -> Trac
     )
     rows = batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches)
     shape, windows = (*data.input_size, 3), data.clips.length - WINDOW_LENGTH + 1
-    batch = Batch(
-        jax.ShapeDtypeStruct((data.batch_size, data.clips.length, *shape), jnp.float32, sharding=rows),
-        jax.ShapeDtypeStruct((data.batch_size, windows, *shape[:2], 1), jnp.float32, sharding=rows),
-    )
-    return step.trace(with_shardings(state, places), batch)
+    planes = jax.ShapeDtypeStruct((data.batch_size, data.clips.length, *shape), jnp.float32, sharding=rows)
+    mask = jax.ShapeDtypeStruct((data.batch_size, windows, *shape[:2], 1), jnp.float32, sharding=rows)
+    batch = Batch(planes, mask)  # pyrefly: ignore[bad-argument-type]  # shapes in place of arrays
+    return cast(Any, step).trace(with_shardings(state, places), batch)
 
 
 def inference_call(experiment: Experiment, device: jax.Device) -> Traced:

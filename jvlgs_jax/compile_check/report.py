@@ -83,8 +83,8 @@ def _arithmetic(check: Check) -> str:
 def _time(check: Check) -> str:
     found = check.compilation
     return (
-        f"trace {check.trace_seconds:.0f} s, lower {found.lowering_seconds:.0f} s, compile {found.compile_seconds:.0f} s "
-        f"({found.compile_cpu_seconds:.0f} s of processor time)"
+        f"trace {check.trace_seconds:.0f} s, lower {found.lowering_seconds:.0f} s, "
+        f"compile {found.compile_seconds:.0f} s ({found.compile_cpu_seconds:.0f} s of processor time)"
     )
 
 

@@ -61,16 +61,20 @@ def _of_equation(equation: JaxprEqn) -> int:
 
 def _of_dot(equation: JaxprEqn) -> int:
     (contracted, _), _ = equation.params["dimension_numbers"]
-    left = equation.invars[0].aval.shape
-    return 2 * math.prod(equation.outvars[0].aval.shape) * math.prod(left[axis] for axis in contracted)
+    left = _shape(equation.invars[0])
+    return 2 * math.prod(_shape(equation.outvars[0])) * math.prod(left[axis] for axis in contracted)
 
 
 def _of_convolution(equation: JaxprEqn) -> int:
-    kernel = equation.invars[1].aval.shape
+    kernel = _shape(equation.invars[1])
     _, inputs, *window = equation.params["dimension_numbers"].rhs_spec
     taps = kernel[inputs] * math.prod(kernel[axis] for axis in window)
     between = math.prod(equation.params["lhs_dilation"])
-    return 2 * math.prod(equation.outvars[0].aval.shape) * taps // between
+    return 2 * math.prod(_shape(equation.outvars[0])) * taps // between
+
+
+def _shape(variable: Any) -> tuple[int, ...]:
+    return variable.aval.shape
 
 
 def _inner_jaxprs(params: dict[str, Any]) -> Iterator[Jaxpr]:

@@ -15,7 +15,8 @@ from jvlgs_jax.models.text_encoder import TextEncoderConfig
 
 def get_config():
     config = default_config()
-    config.model.encoder = to_config_dict(PvtV2Config(dims=(8,) * 4, depths=(1,) * 4, heads=(1,) * 4, mlp_ratios=(1,) * 4))
+    ones = (1,) * 4
+    config.model.encoder = to_config_dict(PvtV2Config(dims=(8,) * 4, depths=ones, heads=ones, mlp_ratios=ones))
     config.model.text = to_config_dict(TextEncoderConfig.tiny())
     config.model.channels = 8
     config.data.input_size = (32, 32)
