@@ -17,7 +17,7 @@ from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import PromptTokens, tokenize
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.experiment import Experiment
-from jvlgs_jax.inference.segmenter import CLIP_LENGTH, clip_logits
+from jvlgs_jax.inference.segmenter import CLIP_LENGTH, encode_clip, segment_windows
 from jvlgs_jax.interop.model_folder import abstract_model
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.losses import loss_function
@@ -77,14 +77,22 @@ def training_step(experiment: Experiment, devices: Sequence[jax.Device]) -> Trac
 
 
 def inference_call(experiment: Experiment, device: jax.Device) -> Traced:
-    """Returns the network call of `jvlgs predict` on one device, traced with the shapes of its model and clip."""
+    """Returns the network's work for one clip of `jvlgs predict` on one device, traced with the shapes of model and clip."""
     place = SingleDeviceSharding(device)
     data, state = experiment.data, nnx.state(abstract_model(experiment.model))
     clip = jax.ShapeDtypeStruct((CLIP_LENGTH, *data.input_size, 3), jnp.float32)
     shapes = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), (state, clip, _text_shape(experiment))
     )
-    return clip_logits.trace(experiment.model, *shapes, planes=data.planes)
+
+    def call(state: nnx.State, clip: jax.Array, text: jax.Array) -> jax.Array:
+        features = encode_clip(experiment.model, state, clip, planes=data.planes)
+        # Two frames of the past, here the first one twice, make a window of each frame.
+        levels = [jnp.concatenate([level[:1], level[:1], level]) for level in features]
+        windows = [jnp.stack([level[:-2], level[1:-1], level[2:]], axis=1) for level in levels]
+        return segment_windows(experiment.model, state, windows, text, size=data.input_size)
+
+    return jax.jit(call).trace(*shapes)
 
 
 def _text_features(experiment: Experiment) -> TextFeatures:

@@ -21,11 +21,8 @@ from jvlgs_jax.inference.postprocess import native_probability
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model
 from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
 
-<<<<<<< HEAD
-Features = list[Float[Array, "t _ _ c"]]  # of each of t frames, at strides 8, 16 and 32
-=======
 CLIP_LENGTH = 8  # frames a network call
->>>>>>> 93b9054 (Compile trainings for accelerators that are not here)
+Features = list[Float[Array, "t _ _ c"]]  # of each of t frames, at strides 8, 16 and 32
 
 
 class Segmenter:
@@ -35,13 +32,8 @@ class Segmenter:
     compiled once, also across segmenters of one architecture, input size and clip length.
     """
 
-<<<<<<< HEAD
-    def __init__(self, bundle: ModelBundle, clip_length: int = 8) -> None:
-        """A longer clip is faster and takes more memory; the results are the same.
-=======
     def __init__(self, bundle: ModelBundle, clip_length: int = CLIP_LENGTH) -> None:
-        """A longer clip encodes fewer frames twice and takes more memory; the results are the same.
->>>>>>> 93b9054 (Compile trainings for accelerators that are not here)
+        """A longer clip is faster and takes more memory; the results are the same.
 
         Args:
             bundle: the model with its prompts, input planes, input size and windows.
@@ -73,7 +65,6 @@ class Segmenter:
         first = next(frames, None)
         if first is None:
             return
-<<<<<<< HEAD
         past: Features = []
         unanswered, early = 0, self._reach if self._ahead else 0  # windows that begin before the video
         for features, count in self._features(self._network_planes(chain([first], frames))):
@@ -84,19 +75,12 @@ class Segmenter:
             timeline = [jnp.concatenate(levels) for levels in zip(past, features, strict=True)]
             past = [level[-self._reach :] for level in timeline]
             windows = [level[self._windows] for level in timeline]
-            logits = np.asarray(_segment(self._config, self._state, windows, self._text, size=self._input_size))
+            logits = np.asarray(segment_windows(self._config, self._state, windows, self._text, size=self._input_size))
             answers = logits[early:][:unanswered]
             early = max(early - len(logits), 0)
             unanswered -= len(answers)
             for answer in answers:
                 yield native_probability(answer, first.shape[:2])
-=======
-        planes = self._network_planes(chain([first], frames))
-        for clip, windows in _clips(planes, self._clip_length):
-            logits = clip_logits(self._config, self._state, clip, self._text, planes=self._planes)
-            for window in np.asarray(logits)[:windows]:
-                yield native_probability(window, first.shape[:2])
->>>>>>> 93b9054 (Compile trainings for accelerators that are not here)
 
     def _network_planes(self, frames: Iterable[Frame]) -> Iterator[Float32[np.ndarray, "h w 3"]]:
         stream = input_planes(self._planes).stream()
@@ -111,7 +95,7 @@ class Segmenter:
         features: Features = []
         while clip := list(islice(planes, self._clip_length)):
             filled = np.stack([*clip, *repeat(clip[-1], self._clip_length - len(clip))])
-            features = _encode(self._config, self._state, filled, planes=self._planes)
+            features = encode_clip(self._config, self._state, filled, planes=self._planes)
             yield features, len(clip)
         last = [jnp.broadcast_to(level[-1:], level.shape) for level in features]
         while True:
@@ -124,14 +108,14 @@ def _encode_text(config: JvlgsConfig, state: nnx.State, tokens: PromptTokens) ->
 
 
 @partial(jax.jit, static_argnames=("config", "planes"))
-<<<<<<< HEAD
-def _encode(config: JvlgsConfig, state: nnx.State, clip: Float[Array, "t h w 3"], *, planes: str) -> Features:
+def encode_clip(config: JvlgsConfig, state: nnx.State, clip: Float[Array, "t h w 3"], *, planes: str) -> Features:
+    """The features of a clip's frames: the first of the two compiled calls that do a segmenter's work."""
     features = _model(config, state).encode_video(input_planes(planes).normalize(clip)[None])
     return [level[0] for level in features]
 
 
 @partial(jax.jit, static_argnames=("config", "size"))
-def _segment(
+def segment_windows(
     config: JvlgsConfig,
     state: nnx.State,
     windows: list[Float[Array, "w 3 _ _ c"]],
@@ -139,16 +123,9 @@ def _segment(
     *,
     size: tuple[int, int],
 ) -> Float32[Array, "w h w2"]:
+    """The logits of windows of three frames' features: the second of the two."""
     output = _model(config, state).segment(windows, text, size)
     return output.logits[:, 0, ..., 0].astype(jnp.float32)
-=======
-def clip_logits(
-    config: JvlgsConfig, state: nnx.State, clip: Float[Array, "t h w 3"], text: Float[Array, "p d"], *, planes: str
-) -> Float32[Array, "windows h w"]:
-    """Logits of a clip's windows: the compiled call that does a segmenter's work."""
-    output = _model(config, state)(input_planes(planes).normalize(clip)[None], text)
-    return output.logits[0, ..., 0].astype(jnp.float32)
->>>>>>> 93b9054 (Compile trainings for accelerators that are not here)
 
 
 def _model(config: JvlgsConfig, state: nnx.State) -> Jvlgs:
