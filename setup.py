@@ -15,6 +15,7 @@ setup(
     ],
     package_dir={BUILDERS: "datasets"},
     package_data={
-        f"{BUILDERS}.{name}": ["README.md", "CITATIONS.bib", "TAGS.txt"] for name in find_packages("datasets")
+        "jvlgs_jax.compile_check": ["*.txtpb"],
+        **{f"{BUILDERS}.{name}": ["README.md", "CITATIONS.bib", "TAGS.txt"] for name in find_packages("datasets")},
     },
 )

@@ -27,6 +27,7 @@ VERBS = {
     "evaluate": "score a model on labelled videos",
     "predict": "segment videos: masks, overlay and a table of frames",
     "convert": "turn PyTorch weights into a model folder, and back",
+    "compile-check": "see what a training needs on accelerators that are not here",
     "benchmark": "measure a part against its simplest competitor",
 }
 

@@ -21,6 +21,7 @@ from jvlgs_jax.inference.postprocess import native_probability
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model
 from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
 
+CLIP_LENGTH = 8  # frames a network call
 Features = list[Float[Array, "t _ _ c"]]  # of each of t frames, at strides 8, 16 and 32
 
 
@@ -31,7 +32,7 @@ class Segmenter:
     compiled once, also across segmenters of one architecture, input size and clip length.
     """
 
-    def __init__(self, bundle: ModelBundle, clip_length: int = 8) -> None:
+    def __init__(self, bundle: ModelBundle, clip_length: int = CLIP_LENGTH) -> None:
         """A longer clip is faster and takes more memory; the results are the same.
 
         Args:
@@ -74,7 +75,7 @@ class Segmenter:
             timeline = [jnp.concatenate(levels) for levels in zip(past, features, strict=True)]
             past = [level[-self._reach :] for level in timeline]
             windows = [level[self._windows] for level in timeline]
-            logits = np.asarray(_segment(self._config, self._state, windows, self._text, size=self._input_size))
+            logits = np.asarray(segment_windows(self._config, self._state, windows, self._text, size=self._input_size))
             answers = logits[early:][:unanswered]
             early = max(early - len(logits), 0)
             unanswered -= len(answers)
@@ -94,7 +95,7 @@ class Segmenter:
         features: Features = []
         while clip := list(islice(planes, self._clip_length)):
             filled = np.stack([*clip, *repeat(clip[-1], self._clip_length - len(clip))])
-            features = _encode(self._config, self._state, filled, planes=self._planes)
+            features = encode_clip(self._config, self._state, filled, planes=self._planes)
             yield features, len(clip)
         last = [jnp.broadcast_to(level[-1:], level.shape) for level in features]
         while True:
@@ -107,13 +108,14 @@ def _encode_text(config: JvlgsConfig, state: nnx.State, tokens: PromptTokens) ->
 
 
 @partial(jax.jit, static_argnames=("config", "planes"))
-def _encode(config: JvlgsConfig, state: nnx.State, clip: Float[Array, "t h w 3"], *, planes: str) -> Features:
+def encode_clip(config: JvlgsConfig, state: nnx.State, clip: Float[Array, "t h w 3"], *, planes: str) -> Features:
+    """The features of a clip's frames: the first of the two compiled calls that do a segmenter's work."""
     features = _model(config, state).encode_video(input_planes(planes).normalize(clip)[None])
     return [level[0] for level in features]
 
 
 @partial(jax.jit, static_argnames=("config", "size"))
-def _segment(
+def segment_windows(
     config: JvlgsConfig,
     state: nnx.State,
     windows: list[Float[Array, "w 3 _ _ c"]],
@@ -121,6 +123,7 @@ def _segment(
     *,
     size: tuple[int, int],
 ) -> Float32[Array, "w h w2"]:
+    """The logits of windows of three frames' features: the second of the two."""
     output = _model(config, state).segment(windows, text, size)
     return output.logits[:, 0, ..., 0].astype(jnp.float32)
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -45,12 +46,12 @@ class MeshConfig:
             raise UserError(f"train.mesh.data is {self.data}, the least is 1: use -1 for all devices")
 
 
-def make_mesh(config: MeshConfig) -> Mesh:
-    """Returns the mesh of the first data * fsdp devices of all processes; UserError if there are too few.
+def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """Returns the mesh of the first data * fsdp of `devices`, by default of all processes; UserError if too few.
 
     With several processes the mesh must hold all devices, as each process needs some.
     """
-    devices = jax.devices()
+    devices = jax.devices() if devices is None else devices
     data = max(len(devices) // config.fsdp, 1) if config.data == -1 else config.data
     count = data * config.fsdp
     if count > len(devices) or (jax.process_count() > 1 and count < len(devices)):

@@ -46,25 +46,28 @@ class TrainedPrompts:
         return model.encode_text(self.tokens)
 
 
+@dataclass(frozen=True)
 class CachedPrompts:
-    """Encodes the prompts once, for a text encoder that is frozen."""
+    """Holds features that were encoded once, by a text encoder that is frozen."""
 
-    def __init__(self, model: Jvlgs, tokens: PromptTokens) -> None:
-        """Encodes `tokens` with `model`."""
-        # In the host's memory, as the model's device need not be the step's.
-        self._features = np.asarray(nnx.jit(lambda model: model.encode_text(tokens))(model))
+    features: Float[np.ndarray, "p d"]  # in the host's memory, as the model's device need not be the step's
 
     def __call__(self, model: Jvlgs) -> Float[Array, "p d"]:
         """Returns the features that were computed at the start."""
-        return jnp.asarray(self._features)
+        return jnp.asarray(self.features)
 
 
 def text_features(model: Jvlgs, tokens: PromptTokens, frozen: Sequence[str]) -> TextFeatures:
     """Returns the cheapest features that are right: cached if all of the text encoder is frozen."""
-    trained = nnx.to_flat_state(nnx.state(model, variable_groups(frozen)[0]))
-    if any(path[0] == "text_encoder" for path, _ in trained):
+    if trains_text(model, frozen):
         return TrainedPrompts(tokens)
-    return CachedPrompts(model, tokens)
+    return CachedPrompts(np.asarray(nnx.jit(lambda model: model.encode_text(tokens))(model)))
+
+
+def trains_text(model: Jvlgs, frozen: Sequence[str]) -> bool:
+    """Tells if any of the text encoder is trained; `model` may hold shapes in place of arrays."""
+    trained = nnx.to_flat_state(nnx.state(model, variable_groups(frozen)[0]))
+    return any(path[0] == "text_encoder" for path, _ in trained)
 
 
 def make_train_step(

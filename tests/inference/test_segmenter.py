@@ -56,8 +56,8 @@ def _fake_segment(config, state, windows, text, *, size):
 
 @pytest.fixture
 def fake_network(monkeypatch):
-    monkeypatch.setattr(segmenter_module, "_encode", _fake_encode)
-    monkeypatch.setattr(segmenter_module, "_segment", _fake_segment)
+    monkeypatch.setattr(segmenter_module, "encode_clip", _fake_encode)
+    monkeypatch.setattr(segmenter_module, "segment_windows", _fake_segment)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,9 @@ def test_a_frame_is_answered_with_its_own_window_whatever_the_clip_length(
 def test_every_frame_is_encoded_once(bundle, fake_network, monkeypatch, step, direction):
     encoded = []
     monkeypatch.setattr(
-        segmenter_module, "_encode", lambda *args, **kwargs: encoded.extend(args[2]) or _fake_encode(*args, **kwargs)
+        segmenter_module,
+        "encode_clip",
+        lambda *args, **kwargs: encoded.extend(args[2]) or _fake_encode(*args, **kwargs),
     )
     bundle = dataclasses.replace(bundle, input_size=(2, 3), step=step, direction=direction)
     frames = np.arange(24, dtype=np.uint8)[:, None, None, None] * np.ones((2, 3, 1), np.uint8)
@@ -113,9 +115,11 @@ def test_with_colour_planes_a_frame_depends_on_itself_and_the_next_two_only(bund
 
 
 def test_temporal_planes_remember_the_past_across_clips(bundle, monkeypatch):
-    monkeypatch.setattr(segmenter_module, "_encode", _fake_encode)
+    monkeypatch.setattr(segmenter_module, "encode_clip", _fake_encode)
     monkeypatch.setattr(
-        segmenter_module, "_segment", lambda config, state, windows, text, *, size: windows[0][:, 0, ..., 1] / 255
+        segmenter_module,
+        "segment_windows",
+        lambda config, state, windows, text, *, size: windows[0][:, 0, ..., 1] / 255,
     )
     frames = _frames(9, channels=1)
     result = _run(dataclasses.replace(bundle, planes="temporal"), frames)
@@ -161,7 +165,7 @@ def test_a_model_in_training_is_left_as_it_is(bundle):
 
 
 def test_one_compilation_serves_videos_of_any_length_and_size_and_new_weights(bundle):
-    networks = (segmenter_module._encode, segmenter_module._segment)
+    networks = (segmenter_module.encode_clip, segmenter_module.segment_windows)
     first = _run(bundle, _frames(2))
     compiled = [network._cache_size() for network in networks]
     _run(bundle, _frames(9, size=(32, 32)))

@@ -1,0 +1,112 @@
+"""The programs that are compiled: the training step and the network call of `jvlgs predict`, from shapes alone."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.sharding import SingleDeviceSharding
+from jax.stages import Traced
+
+from jvlgs_jax.data.batches import Batch
+from jvlgs_jax.data.clips import WINDOW_LENGTH
+from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.prompts import PromptTokens, tokenize
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.experiment import Experiment
+from jvlgs_jax.inference.segmenter import CLIP_LENGTH, encode_clip, segment_windows
+from jvlgs_jax.interop.model_folder import abstract_model
+from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.training.losses import loss_function
+from jvlgs_jax.training.mesh import batch_sharding, make_mesh, shardings, with_shardings
+from jvlgs_jax.training.optimizer import make_optimizer
+from jvlgs_jax.training.state import TrainState, create_state
+from jvlgs_jax.training.step import CachedPrompts, TextFeatures, TrainedPrompts, make_train_step, trains_text
+
+
+def with_batch(experiment: Experiment, clips: int) -> Experiment:
+    """Returns the experiment with batches of `clips` clips."""
+    return replace(experiment, data=replace(experiment.data, batch_size=clips))
+
+
+def with_remat(experiment: Experiment, remat: str) -> Experiment:
+    """Returns the experiment with another `train.remat`."""
+    return replace(experiment, train=replace(experiment.train, remat=remat))
+
+
+def training_step(experiment: Experiment, devices: Sequence[jax.Device]) -> Traced:
+    """Returns the step that `jvlgs train` would run on `devices`, traced with the shapes of its state and batch.
+
+    UserError for a batch or mesh that does not fit the devices.
+    """
+    config, data = experiment.train, experiment.data
+    optimizer = make_optimizer(config.optimizer, config.steps)
+    mesh = make_mesh(config.mesh, devices)
+    if mesh.size < len(devices):
+        raise UserError(
+            f"train.mesh takes {mesh.size} of the {len(devices)} devices: use --config.train.mesh.data=-1 for all"
+        )
+
+    def build() -> tuple[nnx.GraphDef, TrainState]:
+        model = Jvlgs(experiment.model, rngs=nnx.Rngs(experiment.seed))
+        model.set_attributes(remat=config.remat)
+        has_ema = config.optimizer.ema_decay is not None
+        return create_state(model, config.optimizer.frozen, optimizer, ema=has_ema)
+
+    graphdef, state = jax.eval_shape(build)
+    places = shardings(state, mesh)
+    step = make_train_step(
+        graphdef,
+        shardings=places,
+        config=config.optimizer,
+        optimizer=optimizer,
+        precision=config.precision,
+        loss=loss_function(config.loss),
+        planes=input_planes(data.planes),
+        text=_text_features(experiment),
+    )
+    rows = batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches)
+    shape, windows = (*data.input_size, 3), data.clips.length - WINDOW_LENGTH + 1
+    planes = jax.ShapeDtypeStruct((data.batch_size, data.clips.length, *shape), jnp.float32, sharding=rows)
+    mask = jax.ShapeDtypeStruct((data.batch_size, windows, *shape[:2], 1), jnp.float32, sharding=rows)
+    batch = Batch(planes, mask)  # pyrefly: ignore[bad-argument-type]  # shapes in place of arrays
+    return cast(Any, step).trace(with_shardings(state, places), batch)
+
+
+def inference_call(experiment: Experiment, device: jax.Device) -> Traced:
+    """Returns the network's work for one clip of `jvlgs predict` on one device, traced with the shapes of model and clip."""
+    place = SingleDeviceSharding(device)
+    data, state = experiment.data, nnx.state(abstract_model(experiment.model))
+    clip = jax.ShapeDtypeStruct((CLIP_LENGTH, *data.input_size, 3), jnp.float32)
+    shapes = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), (state, clip, _text_shape(experiment))
+    )
+
+    def call(state: nnx.State, clip: jax.Array, text: jax.Array) -> jax.Array:
+        features = encode_clip(experiment.model, state, clip, planes=data.planes)
+        # Two frames of the past, here the first one twice, make a window of each frame.
+        levels = [jnp.concatenate([level[:1], level[:1], level]) for level in features]
+        windows = [jnp.stack([level[:-2], level[1:-1], level[2:]], axis=1) for level in levels]
+        return segment_windows(experiment.model, state, windows, text, size=data.input_size)
+
+    return jax.jit(call).trace(*shapes)
+
+
+def _text_features(experiment: Experiment) -> TextFeatures:
+    """What `text_features` chooses; a frozen text encoder's results are unknown here, so any numbers stand in."""
+    if trains_text(abstract_model(experiment.model), experiment.train.optimizer.frozen):
+        return TrainedPrompts(_tokens(experiment))
+    shape = _text_shape(experiment)
+    return CachedPrompts(np.random.default_rng(0).normal(size=shape.shape).astype(shape.dtype))
+
+
+def _text_shape(experiment: Experiment) -> jax.ShapeDtypeStruct:
+    tokens = _tokens(experiment)
+    return nnx.eval_shape(lambda model: model.encode_text(tokens), abstract_model(experiment.model))
+
+
+def _tokens(experiment: Experiment) -> PromptTokens:
+    return tokenize(experiment.prompts)

@@ -1,0 +1,88 @@
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from jvlgs_jax.cli.main import main
+from jvlgs_jax.compile_check import devices
+from jvlgs_jax.compile_check.compilation import needed_bytes
+
+TINY = """
+from jvlgs_jax.experiment import default_config, to_config_dict
+from jvlgs_jax.models.pvt_v2 import PvtV2Config
+from jvlgs_jax.models.text_encoder import TextEncoderConfig
+
+def get_config():
+    config = default_config()
+    ones = (1,) * 4
+    config.model.encoder = to_config_dict(PvtV2Config(dims=(8,) * 4, depths=ones, heads=ones, mlp_ratios=ones))
+    config.model.text = to_config_dict(TextEncoderConfig.tiny())
+    config.model.channels = 8
+    config.data.input_size = (32, 32)
+    config.data.batch_size = 8
+    config.train.precision = "bfloat16"
+    config.train.optimizer.frozen = ("text_encoder/.*",)
+    return config
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    path = tmp_path / "tiny.py"
+    path.write_text(TINY)
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--target", "v5e-250"], "did you mean 'v5e-256'?"),
+        (["--target", "v5e-4", "--clips-per-device", "0"], "--clips-per-device is 0, the least is 1"),
+        (["--target", "v5e-4", "--clips-per-device", "2", "--largest-batch"], "not allowed with"),
+    ],
+)
+def test_bad_arguments_cost_one_line(arguments: list[str], message: str, config: str, capsys):
+    assert main(["compile-check", "--config", config, *arguments]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(("target", "extra"), [("v5e-4", "tpu"), ("h100x1", "cuda")])
+def test_a_missing_compiler_is_named_with_what_installs_it(target: str, extra: str, config: str, capsys, monkeypatch):
+    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: None)
+    assert main(["compile-check", "--config", config, "--target", target]) == 2
+    assert f"pip install 'jvlgs-jax[{extra}]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("complaint", "needed"),
+    [
+        ("RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm. Used 35.2G of 15.75G hbm.", int(35.2 * 2**30)),
+        (
+            "RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required for HLO temporaries (480.00G) "
+            "exceeds available HBM (15.75G).",
+            480 * 2**30,
+        ),
+        ("INTERNAL: something else", None),
+    ],
+)
+def test_what_a_compiler_says_of_a_program_that_does_not_fit(complaint: str, needed: int | None):
+    assert needed_bytes(complaint) == needed
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="no libtpu: pip install 'jvlgs-jax[tpu]'")
+def test_a_tiny_network_is_compiled_for_a_real_slice(config: str, capsys):
+    assert main(["compile-check", "--config", config, "--target", "v5e-4", "--program", "training", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "of 15.75 GiB a device: fits" in printed.err
+    (program,) = json.loads(printed.out)["programs"]
+    assert (program["clips"], program["devices"]) == (8, 4)
+    compilation = program["compilation"]
+    assert compilation["fits"]
+    assert compilation["needed"] == sum(compilation["memory"].values()) > 0
+    reduced = [c for c in compilation["collectives"] if c["kind"] == "all-reduce"]
+    assert sum(c["bytes"] for c in reduced) > 0
+    assert program["flops"] == program["executed_flops"] > 0
