@@ -77,7 +77,7 @@ def training_step(experiment: Experiment, devices: Sequence[jax.Device]) -> Trac
 
 
 def inference_call(experiment: Experiment, device: jax.Device) -> Traced:
-    """Returns the network's work for one clip of `jvlgs predict` on one device, traced with the shapes of model and clip."""
+    """Returns the network's work for one clip of `jvlgs predict` on one device, traced from shapes."""
     place = SingleDeviceSharding(device)
     data, state = experiment.data, nnx.state(abstract_model(experiment.model))
     clip = jax.ShapeDtypeStruct((CLIP_LENGTH, *data.input_size, 3), jnp.float32)
