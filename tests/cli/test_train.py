@@ -8,8 +8,8 @@ import pytest
 from jvlgs_jax.cli import train as cli_train
 from jvlgs_jax.cli.main import main
 from jvlgs_jax.data.clip_source import ClipSource
-from jvlgs_jax.models import jvlgs
-from jvlgs_jax.training import loop, processes
+from jvlgs_jax.runs import experiment_run
+from jvlgs_jax.training import processes
 from jvlgs_jax.training.evaluators.findings import Findings
 from jvlgs_jax.training.outcome import JudgedModel
 
@@ -58,8 +58,8 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
         calls.append({**settings, **names})
         return []
 
-    monkeypatch.setattr(loop, "train", train)
-    monkeypatch.setattr(jvlgs, "Jvlgs", lambda config, *, rngs: None)  # random weights take a while to make
+    monkeypatch.setattr(experiment_run, "train", train)
+    monkeypatch.setattr(experiment_run, "Jvlgs", lambda config, *, rngs: None)  # random weights take a while to make
     return calls
 
 
@@ -117,7 +117,7 @@ def test_the_scores_of_each_model_are_printed_with_its_selection(
 ):
     found = {"quick": Findings(metrics={"loss": 0.25, "pooled_iou": 0.5})}
     judged = [JudgedModel(selection=name, step=4, found=found) for name in ("last", "best-on-validation")]
-    monkeypatch.setattr(loop, "train", lambda *arguments, **settings: judged)
+    monkeypatch.setattr(experiment_run, "train", lambda *arguments, **settings: judged)
     assert main(["train", f"--config={config}", f"--workdir={tmp_path / 'run'}", f"--data-dir={data_dir}"]) == 0
     printed = capsys.readouterr().out
     assert "last (step 4), evaluator quick\nloss 0.2500  pooled_iou 0.5000" in printed
