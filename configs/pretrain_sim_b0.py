@@ -1,8 +1,7 @@
 """Pretraining of a small network (PVTv2-b0) on simulated clips, on one accelerator or a few.
 
-jvlgs simulate --preset=simgas_like --clips=2000 --output=clips
-jvlgs prepare --dataset=gas_folder --manual-dir=clips --data-dir=DIR
-jvlgs train --config=configs/pretrain_sim_b0.py --data-dir=DIR --workdir=runs/pretrain_sim_b0
+jvlgs train --config=configs/pretrain_sim_b0.py --workdir=runs/pretrain_sim_b0
+jvlgs evaluate --checkpoint=runs/pretrain_sim_b0 --data-dir=LABELLED --baselines --output=scores
 
 No run of ours has produced numbers yet.
 """
@@ -17,7 +16,6 @@ def get_config() -> ConfigDict:
     """The experiment, to be changed on the command line with --config.KEY=VALUE."""
     config = default_config()
     recipes.simulated_pretraining(config, encoder="b0", clips_per_batch=32, steps=20_000)
-    config.data.validation = "grouped/0of50"
     config.train.optimizer.learning_rate = 5e-4
     config.train.remat = "none"
     return config

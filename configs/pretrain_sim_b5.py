@@ -1,8 +1,7 @@
 """Pretraining of the full network (PVTv2-b5) on simulated clips, 4 clips each for 256 devices.
 
-jvlgs simulate --preset=gasvid_like --clips=20000 --output=clips
-jvlgs prepare --dataset=gas_folder --manual-dir=clips --data-dir=DIR
-jvlgs train --config=configs/pretrain_sim_b5.py --data-dir=DIR --workdir=DIR/pretrain --coordinator=auto
+jvlgs train --config=configs/pretrain_sim_b5.py --workdir=DIR/pretrain --coordinator=auto
+jvlgs evaluate --checkpoint=DIR/pretrain --data-dir=LABELLED --baselines --output=DIR/scores
 
 The mesh takes all devices there are; on fewer, set --config.data.batch_size to 4 times their number, or cut batches
 with --config.train.optimizer.micro_batches. Never run at this size by us: only its shapes are checked.
@@ -18,7 +17,6 @@ def get_config() -> ConfigDict:
     """The experiment, to be changed on the command line with --config.KEY=VALUE."""
     config = default_config()
     recipes.simulated_pretraining(config, encoder="b5", clips_per_batch=1024, steps=50_000)
-    config.data.validation = "grouped/0of50"
     config.train.optimizer.learning_rate = 1e-3
     config.train.mesh.fsdp = 4  # parameters and the optimizer's memory over groups of four
     return config

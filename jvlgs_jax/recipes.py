@@ -7,6 +7,8 @@ from ml_collections import ConfigDict
 
 from jvlgs_jax.experiment import to_config_dict
 from jvlgs_jax.models.pvt_v2 import PvtV2Config
+from jvlgs_jax.simulation.presets import preset
+from jvlgs_jax.simulation.training_source import SimulatedClips
 from jvlgs_jax.training.config import EvaluatorConfig
 
 TEXT_FROZEN = ("text_encoder/.*",)
@@ -59,16 +61,20 @@ def real_footage(config: ConfigDict) -> None:
 def simulated_pretraining(config: ConfigDict, *, encoder: str, clips_per_batch: int, steps: int) -> None:
     """A PVTv2 of the given size trained from random weights on simulated clips, on any number of devices.
 
-    Clips of 10 frames are encoded once and give 8 windows each. Parameters stay float32, arithmetic is bfloat16, and
-    encoder blocks keep their inputs only.
+    The clips are made where the training runs, as they are drawn; nothing is on disk, and nothing is held out. Clips of
+    10 frames are encoded once and give 8 windows each. Parameters stay float32, arithmetic is bfloat16, and encoder
+    blocks keep their inputs only.
     """
     config.model.encoder = to_config_dict(PvtV2Config.variant(encoder))
-    config.data.dataset = "gas_folder"  # as `jvlgs simulate` writes clips and `jvlgs prepare` takes them
+    config.data.root = None
+    config.simulated = tuple(
+        SimulatedClips(family=preset(family), clips=1_000_000, weight=weight, abreast=8)
+        for family, weight in (("simgas_like", 0.3), ("gasvid_like", 0.3), ("hard_negatives", 0.25), ("faint", 0.15))
+    )
     config.data.planes = "temporal"
     config.data.input_size = (256, 320)
     config.data.clips.length = 10
     config.data.batch_size = clips_per_batch
-    config.data.workers = 8
     config.data.augmentation.jitter_scope = "clip"
     config.train.steps = steps
     config.train.precision = "bfloat16"
@@ -80,5 +86,5 @@ def simulated_pretraining(config: ConfigDict, *, encoder: str, clips_per_batch: 
     config.train.optimizer.warmup_steps = steps // 20
     config.train.optimizer.frozen = TEXT_FROZEN
     config.train.optimizer.ema_decay = 0.9999
-    config.train.evaluators = (EvaluatorConfig(name="validation", kind="batches", part="validation", every=2_500),)
+    config.train.evaluators = ()
     config.train.save_every = 1_000

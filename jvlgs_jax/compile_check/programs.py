@@ -26,6 +26,8 @@ from jvlgs_jax.training.optimizer import make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state
 from jvlgs_jax.training.step import CachedPrompts, TextFeatures, TrainedPrompts, make_train_step, trains_text
 
+STEPS_PER_EPOCH = 1_000.0  # what it is depends on the data; the program does not
+
 
 def with_batch(experiment: Experiment, clips: int) -> Experiment:
     """Returns the experiment with batches of `clips` clips."""
@@ -42,8 +44,8 @@ def training_step(experiment: Experiment, devices: Sequence[jax.Device]) -> Trac
 
     UserError for a batch or mesh that does not fit the devices.
     """
-    config, data = experiment.train, experiment.data
-    optimizer = make_optimizer(config.optimizer, config.steps)
+    config, data = experiment.train.in_steps(STEPS_PER_EPOCH), experiment.data
+    optimizer = make_optimizer(config.optimizer, config.total_steps)
     mesh = make_mesh(config.mesh, devices)
     if mesh.size < len(devices):
         raise UserError(
