@@ -22,11 +22,30 @@ hypothesis.settings.load_profile("jvlgs_jax")
 
 @pytest.fixture(scope="session")
 def small_family():
-    """The one family of simulated clips that tests make: its program is compiled once a session."""
-    from jvlgs_jax.simulation.config import PlumeConfig, SimulationConfig
+    """The one family of simulated clips that tests make: its program is compiled once a session.
 
-    plume = PlumeConfig(leak_free=0.25, onset=(0.2, 0.3, 0.5), stops=0.0, cell=(0.3, 0.8))
-    return SimulationConfig(frame_count=7, size=(96, 96), fresh=0.3, plume=plume)
+    Nothing but gas moves or changes, so that a test can tell what the gas does.
+    """
+    from jvlgs_jax.simulation.config import CameraConfig, DistractorConfig, PlumeConfig, SimulationConfig
+
+    none = (0.0, 0.0)
+    return SimulationConfig(
+        frame_count=7,
+        size=(96, 96),
+        fresh=0.3,
+        plume=PlumeConfig(leak_free=0.25, onset=(0.2, 0.3, 0.5), stops=0.0, cell=(1.0, 2.0)),
+        distractors=DistractorConfig(clouds=0.0, cloud_shadows=0.0, moving=0.0, sway=none, shimmer=none),
+        camera=CameraConfig(
+            gain_drift=none,
+            level_drift=none,
+            shading_drift=none,
+            gain_step=0.0,
+            vibration=none,
+            interlaced=0.0,
+            text=0.0,
+            codec_step=(0.5, 2.0),
+        ),
+    )
 
 
 @pytest.fixture(scope="session")

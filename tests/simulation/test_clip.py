@@ -102,14 +102,12 @@ def test_gas_appears_exactly_at_the_onset(clips, small_family):
 
 def test_the_background_has_absorbed_old_plumes_and_not_new_ones(clips):
     # Where there is gas now: the background of a new leak differs from the frame by all that the gas adds.
-    visible = np.flatnonzero(
-        (onsets(clips) >= 0) & (onsets(clips) < 4) & (clips.age > 20) & (clips.visibility[:, -1] > 12)
-    )
-    assert len(visible) > 0
+    visible = np.flatnonzero((onsets(clips) >= 0) & (clips.age > 20) & (clips.visibility[:, -1] > 4))
+    assert len(visible) >= 2
     for number in visible:
         gas = clips.mask[number, -1] == 1
         shown = clips.frames[number, -1].astype(np.float32) - clips.background[number]
-        assert shown[gas].mean() == pytest.approx(clips.contrast[number, -1][gas].astype(np.float32).mean(), rel=0.3)
+        assert shown[gas].mean() == pytest.approx(clips.contrast[number, -1][gas].astype(np.float32).mean(), rel=0.1)
 
 
 def test_planes_of_a_fresh_video_are_those_of_the_data_room(clips):
