@@ -26,6 +26,9 @@ from jvlgs_jax.training.optimizer import make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state
 from jvlgs_jax.training.step import CachedPrompts, TextFeatures, TrainedPrompts, make_train_step, trains_text
 
+# Of a training that is measured in epochs of data that are not here; it changes a constant of the program, no shape.
+_STEPS = 1_000_000
+
 
 def with_batch(experiment: Experiment, clips: int) -> Experiment:
     """Returns the experiment with batches of `clips` clips."""
@@ -43,7 +46,7 @@ def training_step(experiment: Experiment, devices: Sequence[jax.Device]) -> Trac
     UserError for a batch or mesh that does not fit the devices.
     """
     config, data = experiment.train, experiment.data
-    optimizer = make_optimizer(config.optimizer, config.steps)
+    optimizer = make_optimizer(config.optimizer, config.steps or _STEPS)
     mesh = make_mesh(config.mesh, devices)
     if mesh.size < len(devices):
         raise UserError(
