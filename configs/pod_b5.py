@@ -17,6 +17,7 @@ def get_config() -> ConfigDict:
 
     config.data.batch_size = 32 * 256
 
+    config.train.steps = 20_000
     config.train.precision = "bfloat16"
     config.train.remat = "full"
     config.train.optimizer.name = "adamw"

@@ -26,7 +26,8 @@ from jvlgs_jax.training.optimizer import make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state
 from jvlgs_jax.training.step import CachedPrompts, TextFeatures, TrainedPrompts, make_train_step, trains_text
 
-STEPS_PER_EPOCH = 1_000.0  # what it is depends on the data; the program does not
+# Of data that are not here, for durations in epochs: it changes constants of the program, no shape.
+_STEPS_PER_EPOCH = 1_000
 
 
 def with_batch(experiment: Experiment, clips: int) -> Experiment:
@@ -44,7 +45,7 @@ def training_step(experiment: Experiment, devices: Sequence[jax.Device]) -> Trac
 
     UserError for a batch or mesh that does not fit the devices.
     """
-    config, data = experiment.train.in_steps(STEPS_PER_EPOCH), experiment.data
+    config, data = experiment.train.in_steps(_STEPS_PER_EPOCH), experiment.data
     optimizer = make_optimizer(config.optimizer, config.total_steps)
     mesh = make_mesh(config.mesh, devices)
     if mesh.size < len(devices):

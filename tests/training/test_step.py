@@ -163,7 +163,7 @@ def test_micro_batches_take_every_row_once_and_move_the_running_statistics_in_tu
     parts, part_metrics = [], []
     single, running = prepare(toy_network(), learning_rate=1e-30)
     for k in range(2):
-        running, metrics = single(running, Batch(*(rows[k : k + 1] for rows in batch)))
+        running, metrics = single(running, jax.tree.map(lambda rows: rows[k : k + 1], batch))
         parts.append(running)
         part_metrics.append(metrics)
     expected = arrays(parts[-1].stats)
