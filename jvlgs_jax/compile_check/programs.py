@@ -11,8 +11,7 @@ from flax import nnx
 from jax.sharding import SingleDeviceSharding
 from jax.stages import Traced
 
-from jvlgs_jax.data.batches import Batch
-from jvlgs_jax.data.clips import WINDOW_LENGTH
+from jvlgs_jax.data.batches import batch_shapes
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import PromptTokens, tokenize
 from jvlgs_jax.errors import UserError
@@ -72,10 +71,7 @@ def training_step(experiment: Experiment, devices: Sequence[jax.Device]) -> Trac
         text=_text_features(experiment),
     )
     rows = batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches)
-    shape, windows = (*data.input_size, 3), data.clips.length - WINDOW_LENGTH + 1
-    planes = jax.ShapeDtypeStruct((data.batch_size, data.clips.length, *shape), jnp.float32, sharding=rows)
-    mask = jax.ShapeDtypeStruct((data.batch_size, windows, *shape[:2], 1), jnp.float32, sharding=rows)
-    batch = Batch(planes, mask)  # pyrefly: ignore[bad-argument-type]  # shapes in place of arrays
+    batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=rows), batch_shapes(data))
     return cast(Any, step).trace(with_shardings(state, places), batch)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import grain
+import jax
 import numpy as np
 from jaxtyping import Float32, Int
 
@@ -139,6 +140,15 @@ def training_batches(
     drawn = _drawn_clips(sources, config, seed)
     parts = drawn.batch(shard.rows(config.batch_size), drop_remainder=True, batch_fn=list).map(maker).map(_stack)
     return BatchIterator(parts, shard, workers=config.workers, place=place)
+
+
+def batch_shapes(config: DataConfig) -> Batch:
+    """Returns the shapes of a whole batch, over all processes, in place of its arrays."""
+    height, width = config.input_size
+    clips, frames, supervised = config.batch_size, config.clips.length, config.clips.supervised
+    planes = jax.ShapeDtypeStruct((clips, frames, height, width, 3), np.float32)
+    mask = jax.ShapeDtypeStruct((clips, supervised, height, width, 1), np.float32)
+    return Batch(planes, mask)  # pyrefly: ignore[bad-argument-type]
 
 
 def steps_per_epoch(sources: Sequence[TrainingSource], config: DataConfig) -> float:

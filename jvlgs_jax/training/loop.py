@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import jax
 from flax import nnx
 
 from jvlgs_jax.data.batch_iterator import placement, process_shard
-from jvlgs_jax.data.batches import DataConfig, steps_per_epoch, training_batches
+from jvlgs_jax.data.batches import DataConfig, batch_shapes, steps_per_epoch, training_batches
 from jvlgs_jax.data.clip_source import TrainingSource
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import tokenize
@@ -20,9 +21,11 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.model_folder import ModelBundle
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.checkpoints import Checkpoints, restore_from
+from jvlgs_jax.training.chips import chip_of_kind
 from jvlgs_jax.training.config import TrainConfig
 from jvlgs_jax.training.evaluators.findings import Findings, HeldOut
 from jvlgs_jax.training.evaluators.schedule import Evaluators
+from jvlgs_jax.training.flops import step_flops
 from jvlgs_jax.training.interruption import DeferredInterruption, SharedInterruption
 from jvlgs_jax.training.losses import loss_function
 from jvlgs_jax.training.mesh import batch_sharding, make_mesh, shardings, with_shardings
@@ -113,14 +116,14 @@ def train(
     place = placement(batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches))
     about = {"experiment": about, "steps": config.total_steps, "code": code_version()}
 
-    def build() -> tuple[nnx.GraphDef, TrainState]:
+    def build(remat: str = config.remat) -> tuple[nnx.GraphDef, TrainState]:
         has_ema = config.optimizer.ema_decay is not None
         model = make_model()
-        model.set_attributes(remat=config.remat)
+        model.set_attributes(remat=remat)
         return create_state(model, config.optimizer.frozen, optimizer, ema=has_ema)
 
     graphdef, abstract = jax.eval_shape(build)
-    places = shardings(abstract, mesh)
+    places, shapes = shardings(abstract, mesh), batch_shapes(data)
     with (
         closing(training_batches(sources, data, seed=seed, shard=process_shard(), place=place)) as batches,
         DeferredInterruption() as own,
@@ -133,8 +136,8 @@ def train(
             if config.init_from is not None:
                 init = Path(config.init_from), config.init_only
                 state = with_weights(graphdef, state, config.optimizer.frozen, *init)
-        train_step = make_train_step(
-            graphdef,
+        step_of = partial(
+            make_train_step,
             shardings=places,
             config=config.optimizer,
             optimizer=optimizer,
@@ -144,6 +147,10 @@ def train(
             text=text_features(evaluation_model(graphdef, state), tokenize(prompts), config.optimizer.frozen),
         )
         clock = StepClock(clips_per_step=data.batch_size, devices=mesh.size)
+        if (chip := chip_of_kind(mesh.devices.flat[0].device_kind)) is not None:
+            # Of the work that the model asks for: what remat computes again is no use.
+            plain, _ = jax.eval_shape(lambda: build("none"))
+            clock.compare(flops_per_step=step_flops(step_of(plain), abstract, shapes), peak_flops=chip.peak_flops)
         recorder = Recorder(
             workdir,
             start=int(state.step),
@@ -155,7 +162,7 @@ def train(
         )
         run = _Run(
             config=config,
-            train_step=train_step,
+            train_step=step_of(graphdef),
             batches=batches,
             bundle=lambda state: replace(bundle, model=trained_model(graphdef, state)),
             evaluators=evaluators,

@@ -15,27 +15,22 @@ class StepClock:
     computing. The first step, which compiles, is told apart.
     """
 
-    def __init__(
-        self,
-        *,
-        clips_per_step: int,
-        devices: int,
-        flops_per_step: float | None = None,
-        peak_flops: float | None = None,
-    ) -> None:
-        """Starts the clock.
-
-        Args:
-            clips_per_step: of a batch, over all devices.
-            devices: how many share it.
-            flops_per_step: floating-point operations of a step, over all devices; None: unknown.
-            peak_flops: the most that one device does a second; None: unknown.
-        """
+    def __init__(self, *, clips_per_step: int, devices: int) -> None:
+        """Starts the clock of steps on a batch of so many clips, which so many devices share."""
         self._clips, self._devices = clips_per_step, devices
-        self._share_of_peak = flops_per_step / (peak_flops * devices) if flops_per_step and peak_flops else None
+        self._share_of_peak: float | None = None
         self._seconds = dict.fromkeys(PARTS, 0.0)
         self._steps = 0
         self._began = time.perf_counter()
+
+    def compare(self, *, flops_per_step: int, peak_flops: float) -> None:
+        """States the speed as a share of the peak too.
+
+        Args:
+            flops_per_step: floating-point operations of a step, over all devices.
+            peak_flops: the most that one device does a second.
+        """
+        self._share_of_peak = flops_per_step / (peak_flops * self._devices)
 
     @contextmanager
     def timed(self, part: str) -> Iterator[None]:

@@ -12,6 +12,7 @@ import pytest
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.weight_files import read_weights
 from jvlgs_jax.training import loop
+from jvlgs_jax.training.chips import Chip
 from jvlgs_jax.training.config import EvaluatorConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig
 from training.toy import KILLED_CONFIG, ToyNetwork, toy_config, toy_train
@@ -163,3 +164,16 @@ def test_precision_and_remat_are_chosen_by_name(tmp_path: Path):
         toy_config(precision="half")
     with pytest.raises(UserError, match="unknown remat 'all': the choices are none, full, dots"):
         toy_config(remat="all")
+
+
+def test_a_known_chip_has_its_utilisation_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    work = []
+    for peak in (1e12, 2e12):
+        monkeypatch.setattr(loop, "chip_of_kind", lambda kind, peak=peak: Chip(kind=kind, memory=1, peak_flops=peak))
+        toy_train(tmp_path / f"{peak}", toy_config(steps=2, log_every=1, evaluators=(), remat="none"))
+        timed = [json.loads(line) for line in (tmp_path / f"{peak}" / "timing.jsonl").read_text().splitlines()]
+        of = next(line for line in timed if "speed/model_flops_utilisation" in line)
+        # a clip has the same work however fast it is done
+        work.append(of["speed/model_flops_utilisation"] * peak / of["speed/clips_per_second"])
+    assert work[0] == pytest.approx(work[1])
+    assert work[0] > 1e6

@@ -39,7 +39,8 @@ def test_splits_a_lap_by_step(now: list[float]):
 
 
 def test_states_the_utilisation_where_the_peak_is_known(now: list[float]):
-    clock = StepClock(clips_per_step=1, devices=4, flops_per_step=60.0, peak_flops=100.0)
+    clock = StepClock(clips_per_step=1, devices=4)
+    clock.compare(flops_per_step=60, peak_flops=100.0)
     spend(clock, now, data=0.1, step=0.4)
     clock.count_step()
     assert clock.lap()["speed/model_flops_utilisation"] == pytest.approx(60 / (0.5 * 400))
