@@ -13,7 +13,8 @@ from jaxtyping import Array, Float
 from jvlgs_jax.kernels.cross_attention import cross_attention
 from jvlgs_jax.models.convolution import DepthwiseConv3x3, conv, kernel_and_bias
 
-_UNROLLED = 2  # blocks a scan step: spares a two-block stage the copies of what a scan saves for the gradient
+# Stages of at most so many blocks are not scanned: it spares them the copies of what a scan saves for the gradient.
+_UNROLLED = 2
 
 # What the scanned blocks keep for the gradient: all, their inputs alone, or also the results of their linear layers.
 # What is not kept is computed again.
@@ -152,7 +153,8 @@ class PatchEmbed(nnx.Module):
 class Stage(nnx.Module):
     """Patch embedding, `depth` equal blocks and a LayerNorm.
 
-    The blocks' parameters are stacked on a leading axis and scanned, so compile time does not grow with depth.
+    The blocks' parameters are stacked on a leading axis and scanned, so compile time does not grow with depth: a stage
+    of any depth compiles no more blocks than a short one.
     `set_attributes(remat=NAME)` of the enclosing module chooses one of REMAT_POLICIES.
     """
 
@@ -180,7 +182,7 @@ class Stage(nnx.Module):
         def step(x: Array, params: nnx.State) -> tuple[Array, None]:
             return nnx.merge(graphdef, params)(x), None
 
-        x, _ = jax.lax.scan(step, self.patch_embed(x), stacked, unroll=min(depth, _UNROLLED))
+        x, _ = jax.lax.scan(step, self.patch_embed(x), stacked, unroll=depth if depth <= _UNROLLED else 1)
         return self.norm(x)
 
 
