@@ -1,12 +1,10 @@
 """What simulated clips cost, and how they compare with real ones.
 
     python benchmarks/simulation.py speed
-    python benchmarks/simulation.py statistics --preset simgas_like --clips 100 --real FOLDER
-    python benchmarks/simulation.py sheet --preset simgas_like --clips 12 --output sheet.png
+    python benchmarks/simulation.py statistics --preset simgas_like --clips 60 --real FOLDER --plot statistics.png
 
 `FOLDER` holds any dataset that `jvlgs evaluate` reads. `speed` times this machine; `statistics` prints percentiles of
-the gas's contrast, area, temporal change and edge width, measured alike on both; `sheet` draws frame, frame minus
-causal background (times 4), and truth.
+the gas's contrast, area, temporal change and edge width, measured alike on both, and draws their histograms.
 """
 
 import argparse
@@ -19,6 +17,7 @@ import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
+from histograms import draw_histograms
 
 from jvlgs_jax.data.layouts import load_scenes
 from jvlgs_jax.data.planes import TemporalPlanes, luma
@@ -28,7 +27,6 @@ from jvlgs_jax.simulation.presets import PRESET_NAMES, preset
 
 EVERY = 8  # frames between two measurements: neighbours are alike
 LEAST_AREA = 30  # pixels
-SHOWN_FRAME = 20
 
 
 class GasFrame(NamedTuple):
@@ -38,6 +36,14 @@ class GasFrame(NamedTuple):
     area: float  # per cent of the picture
     change: float  # mean |frame - the one before| in the mask, grey levels
     edge_width: float  # contrast over the mean gradient along the mask's edge, pixels
+
+
+TITLES = (
+    "contrast, grey levels",
+    "area, % of the picture",
+    "change in a frame, grey levels",
+    "width of the edge, pixels",
+)
 
 
 def measure(planes: np.ndarray, previous: np.ndarray, mask: np.ndarray) -> GasFrame:
@@ -73,7 +79,7 @@ def simulated_frames(name: str, clips: int) -> Iterator[GasFrame]:
 
 
 def statistics(args: argparse.Namespace) -> None:
-    """Prints percentiles of both as a Markdown table."""
+    """Prints percentiles of both as a Markdown table; draws their histograms if a file is named."""
     sets = {f"{args.preset}, simulated": list(simulated_frames(args.preset, args.clips))}
     if args.real:
         sets["real"] = list(real_frames(args.real))
@@ -83,6 +89,9 @@ def statistics(args: argparse.Namespace) -> None:
         columns = np.percentile(np.array(frames), (10, 50, 90), axis=0).T
         cells = [f"{low:.2f} / **{middle:.2f}** / {high:.2f}" for low, middle, high in columns]
         print(f"| {name} | {len(frames)} | " + " | ".join(cells) + " |")
+    if args.plot:
+        measures = {name: np.array(frames) for name, frames in sets.items()}
+        cv2.imwrite(str(args.plot), draw_histograms(measures, TITLES))
 
 
 def speed(args: argparse.Namespace) -> None:
@@ -106,31 +115,17 @@ def speed(args: argparse.Namespace) -> None:
         print(f"batch {batch}: {batch / min(seconds):.2f} clips/s (32 frames, 240x320; best of 3)")
 
 
-def sheet(args: argparse.Namespace) -> None:
-    """Draws three panels a clip, four clips a column."""
-    rows = []
-    for index in range(args.first, args.first + args.clips):
-        clip = jax.device_get(simulate_clip(preset(args.preset), index))
-        frame = clip.frames[SHOWN_FRAME].astype(np.float32)
-        difference = 128 + 4 * (frame - clip.background)
-        truth = np.select([clip.mask[SHOWN_FRAME] == 1, clip.mask[SHOWN_FRAME] == 255], [255, 90], 0)
-        rows.append(np.clip(np.hstack([frame, difference, truth]), 0, 255).astype(np.uint8))
-    columns = [np.vstack(rows[start : start + 4]) for start in range(0, len(rows) - len(rows) % 4, 4)]
-    cv2.imwrite(str(args.output), cv2.resize(np.hstack(columns), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
-
-
 def main() -> None:
-    """Runs one of the three."""
+    """Runs one of the two."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "statistics", "sheet"))
+    parser.add_argument("what", choices=("speed", "statistics"))
     parser.add_argument("--preset", choices=PRESET_NAMES, default="simgas_like")
     parser.add_argument("--clips", type=int, default=12)
-    parser.add_argument("--first", type=int, default=0, help="number of the sheet's first clip")
     parser.add_argument("--abreast", type=int, default=1, help="clips made at a time")
     parser.add_argument("--real", type=Path, help="folder of a labelled dataset to set beside")
-    parser.add_argument("--output", type=Path, default=Path("sheet.png"))
+    parser.add_argument("--plot", type=Path, help="PNG file for the histograms")
     args = parser.parse_args()
-    {"speed": speed, "statistics": statistics, "sheet": sheet}[args.what](args)
+    {"speed": speed, "statistics": statistics}[args.what](args)
 
 
 if __name__ == "__main__":
