@@ -1,6 +1,6 @@
 """A training that takes a second: tiny scenes of a drifting blob and a network of three layers.
 
-As a program, it trains in the folder given to it until it is killed or done.
+As a program, it trains in the folder given to it until it kills itself in the save of the step given to it.
 """
 
 import os
@@ -118,10 +118,10 @@ def toy_train(workdir: Path, config: TrainConfig, **changes: Any) -> list[Judged
 
 
 KILLED_CONFIG = toy_config(
-    steps=200,
+    steps=80,
     save_every=20,
     evaluators=(
-        EvaluatorConfig(every=90, baselines=True),
+        EvaluatorConfig(every=70, baselines=True),
         EvaluatorConfig(name="quick", kind="batches", part="validation", every=30),
     ),
     selection=SelectionConfig(evaluator="quick", metric="loss", goal="lowest"),
@@ -140,6 +140,5 @@ def _kill_at_commit(step: int) -> None:
 
 if __name__ == "__main__":
     jax.config.update("jax_platforms", "cpu")
-    if len(sys.argv) > 2:
-        _kill_at_commit(int(sys.argv[2]))
+    _kill_at_commit(int(sys.argv[2]))
     toy_train(Path(sys.argv[1]), KILLED_CONFIG)
