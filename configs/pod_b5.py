@@ -3,26 +3,18 @@
 jvlgs compile-check --config=configs/pod_b5.py --target=v5e-256
 jvlgs train --config=configs/pod_b5.py --data-dir=DIR --workdir=runs/pod_b5
 
-It has been compiled for pods, see docs/scaling.md, but not run on one: there are no scores to expect yet.
+docs/scaling.md says what has been compiled of it, on four chips and without hardware. It was never run: there are no
+scores to expect yet.
 """
 
 from ml_collections import ConfigDict
 
+from jvlgs_jax import recipes
 from jvlgs_jax.experiment import default_config
 
 
 def get_config() -> ConfigDict:
     """The experiment, to be changed on the command line with --config.KEY=VALUE."""
     config = default_config()
-
-    config.data.batch_size = 32 * 256
-
-    config.train.steps = 20_000
-    config.train.precision = "bfloat16"
-    config.train.remat = "full"
-    config.train.optimizer.name = "adamw"
-    config.train.optimizer.schedule = "warmup_cosine"
-    config.train.optimizer.warmup_steps = 500
-    config.train.optimizer.gradient_norm = 1.0
-
+    recipes.pod_training(config)
     return config

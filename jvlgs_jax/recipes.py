@@ -88,3 +88,15 @@ def simulated_pretraining(config: ConfigDict, *, encoder: str, clips_per_batch: 
     config.train.optimizer.ema_decay = 0.9999
     config.train.evaluators = ()
     config.train.save_every = 1_000
+
+
+def pod_training(config: ConfigDict) -> None:
+    """3-frame clips at 352x352 in bfloat16, 32 windows a chip of a v5e-256: what compile checks are made of."""
+    config.data.batch_size = 32 * 256
+    config.train.steps = 20_000
+    config.train.precision = "bfloat16"
+    config.train.remat = "full"
+    config.train.optimizer.name = "adamw"
+    config.train.optimizer.schedule = "warmup_cosine"
+    config.train.optimizer.warmup_steps = 500
+    config.train.optimizer.gradient_norm = 1.0
