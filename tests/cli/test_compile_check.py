@@ -21,6 +21,7 @@ def get_config():
     config.model.channels = 8
     config.data.input_size = (32, 32)
     config.data.batch_size = 8
+    config.train.steps = 10
     config.train.precision = "bfloat16"
     config.train.optimizer.frozen = ("text_encoder/.*",)
     return config
