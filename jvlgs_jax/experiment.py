@@ -49,10 +49,10 @@ class Experiment:
     rule: ConfidenceGate = field(default_factory=ConfidenceGate)
 
     def __post_init__(self) -> None:
-        if len(self.prompts) != self.model.num_prompts:
+        if self.model.fusion == "prompt_projection" and len(self.prompts) != self.model.num_prompts:
             raise UserError(
                 f"prompts has {len(self.prompts)} entries, but model.num_prompts is {self.model.num_prompts}: "
-                "the fusion is built for a number of prompts, so make them agree"
+                "the published fusion is built for a number of prompts, so make them agree"
             )
 
     def to_json(self) -> str:

@@ -41,9 +41,18 @@ def import_weights(source: Path, folder: Path, prompts: tuple[str, ...] = DEFAUL
 
 
 def export_weights(folder: Path, target: Path) -> None:
-    """Writes a model folder's arrays under the published names, as `.pth`, `.pt` or `.safetensors`."""
+    """Writes a model folder's arrays under the published names, as `.pth`, `.pt` or `.safetensors`.
+
+    UserError for a network that has parts of ours in place of published ones.
+    """
     bundle = load_model(folder)
-    write_weights(target, to_published(bundle.model.config, flatten(nnx.state(bundle.model))))
+    config = bundle.model.config
+    if (config.fusion, config.decoder) != (JvlgsConfig.fusion, JvlgsConfig.decoder):
+        raise UserError(
+            f"{folder}: its fusion is {config.fusion!r} and its decoder {config.decoder!r}, which have no published "
+            f"names: only {JvlgsConfig.fusion!r} and {JvlgsConfig.decoder!r} have"
+        )
+    write_weights(target, to_published(config, flatten(nnx.state(bundle.model))))
 
 
 def from_published(

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 from jaxtyping import Array, Float
 
-from jvlgs_jax.models.convolution import conv, kernel_and_bias, resize_bilinear
+from jvlgs_jax.models.convolution import ConvBN, conv, kernel_and_bias, resize_bilinear
 
 
 class FpnDecoder(nnx.Module):
@@ -18,14 +19,37 @@ class FpnDecoder(nnx.Module):
         self.head = conv(channels, 1, (1, 1), rngs=rngs)
 
     def __call__(self, levels: Sequence[Float[Array, "b k _ _ c"]], size: tuple[int, int]) -> Float[Array, "b k H W 1"]:
-        """Logits at `size` = (height, width) from levels ordered fine to coarse."""
+        """Logits at `size` = (height, width) from levels at strides 8, 16 and 32."""
+        return resize_bilinear(self.head(self.pyramid(levels)), size)
+
+    def pyramid(self, levels: Sequence[Float[Array, "b k _ _ c"]]) -> Float[Array, "b k _ _ c"]:
+        """The finest level with all coarser ones added in."""
         fine, middle, coarse = levels
         middle = self.smooth[1](middle + _resize_like(coarse, middle))
         fine = self.smooth[0](fine + _resize_like(middle, fine))
-        return resize_bilinear(self.head(self.smooth[2](fine)), size)
+        return self.smooth[2](fine)
 
 
-def _resize_like(x: Float[Array, "b k _ _ c"], other: Float[Array, "b k H W c"]) -> Float[Array, "b k H W c"]:
+class FineFpnDecoder(FpnDecoder):
+    """Goes on from the published pyramid to stride 4, where plumes a few pixels wide still show. Ours.
+
+    The stride-4 map is the encoder's of the reference frame alone: it says where edges are, the pyramid what is gas.
+    """
+
+    def __init__(self, channels: int, *, rngs: nnx.Rngs):
+        super().__init__(channels, rngs=rngs)
+        self.refine = nnx.List([ConvBN(channels, channels, (3, 3), rngs=rngs) for _ in range(2)])
+
+    def __call__(self, levels: Sequence[Float[Array, "b _ _ _ c"]], size: tuple[int, int]) -> Float[Array, "b k H W 1"]:
+        """Logits at `size` = (height, width) from levels at strides 4, 8, 16, 32; the first has no pairs."""
+        detail, *coarser = levels
+        x = detail + _resize_like(self.pyramid(coarser), detail)
+        for layer in self.refine:
+            x = jax.nn.relu(layer(x))
+        return resize_bilinear(self.head(x), size)
+
+
+def _resize_like(x: Float[Array, "b k _ _ c"], other: Float[Array, "b _ H W c"]) -> Float[Array, "b k H W c"]:
     height, width = other.shape[2:4]
     return resize_bilinear(x, (height, width))
 

@@ -1,15 +1,16 @@
 """The whole network."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from jvlgs_jax.data.prompts import PromptTokens
-from jvlgs_jax.models.decoder import FpnDecoder, PairFusion
-from jvlgs_jax.models.fusion import VisionLanguageFusion
+from jvlgs_jax.models.convolution import ConvBN
+from jvlgs_jax.models.decoder import FineFpnDecoder, FpnDecoder, PairFusion
+from jvlgs_jax.models.fusion import PromptAttention, VisionLanguageFusion
 from jvlgs_jax.models.perception import GroupSpatialAttention
 from jvlgs_jax.models.pvt_v2 import PvtV2, PvtV2Config
 from jvlgs_jax.models.receptive_field import ReceptiveFieldBlock
@@ -21,12 +22,23 @@ POOLS = (2, 4, 8)  # TCV pooling windows, fine to coarse
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JvlgsConfig:
-    """The network's sizes; the defaults are the published ones."""
+    """The network's sizes and parts; the defaults are the published ones.
+
+    Attributes:
+        channels: width of everything after the encoder.
+        num_prompts: prompts that the published fusion's weights are made for, in their order. Attention takes any.
+        fusion: how features meet the prompts: the published "prompt_projection", or "prompt_attention".
+        fusion_heads: of the attention.
+        decoder: the published "fpn" ends at stride 8, "fine_fpn" at stride 4.
+    """
 
     encoder: PvtV2Config = dataclasses.field(default_factory=PvtV2Config)
     text: TextEncoderConfig = dataclasses.field(default_factory=TextEncoderConfig)
-    channels: int = 32  # width of everything after the encoder
-    num_prompts: int = 4  # the fusion's weights are tied to the number of prompts and to their order
+    channels: int = 32
+    num_prompts: int = 4
+    fusion: Literal["prompt_projection", "prompt_attention"] = "prompt_projection"
+    fusion_heads: int = 4
+    decoder: Literal["fpn", "fine_fpn"] = "fpn"
 
     @classmethod
     def tiny(cls) -> "JvlgsConfig":
@@ -55,10 +67,10 @@ class Jvlgs(nnx.Module):
             [ReceptiveFieldBlock(dim, channels, rngs=rngs) for dim in config.encoder.dims[1:]]
         )
         self.text_encoder = TextEncoder(config.text, rngs=rngs)
-        self.fusion = VisionLanguageFusion(channels, config.text.width, config.num_prompts, rngs=rngs)
+        self.fusion = _fusion(config, rngs)
         self.correlations = nnx.List([TemporalCorrelation(channels, pool, rngs=rngs) for pool in POOLS])
         self.perceptions = nnx.List([GroupSpatialAttention(channels, rngs=rngs) for _ in POOLS])
-        self.decoder = FpnDecoder(channels, rngs=rngs)
+        self.decoder, self.laterals = _decoder(config, rngs)
         self.pair_fusion = PairFusion(channels, rngs=rngs)
 
     def encode_text(self, tokens: PromptTokens) -> Float[Array, "p d"]:
@@ -66,25 +78,25 @@ class Jvlgs(nnx.Module):
         return self.text_encoder(tokens)
 
     def encode_video(self, clip: Float[Array, "b t h w 3"]) -> list[Float[Array, "b t _ _ c"]]:
-        """Features of each frame at strides 8, 16 and 32."""
+        """Features of each frame at strides 8, 16 and 32, before them at stride 4 if the decoder goes as far."""
         batch, time = clip.shape[:2]
         maps = self.video_encoder(clip.reshape(batch * time, *clip.shape[2:]))
-        maps = [x.reshape(batch, time, *x.shape[1:]) for x in maps[1:]]  # the stride-4 map is not used
-        return [block(x) for block, x in zip(self.receptive_fields, maps, strict=True)]
+        maps = [x.reshape(batch, time, *x.shape[1:]) for x in maps]
+        details = [lateral(x) for lateral, x in zip(self.laterals, maps, strict=False)]
+        return details + [block(x) for block, x in zip(self.receptive_fields, maps[1:], strict=True)]
 
     def segment(
         self, features: list[Float[Array, "b t _ _ c"]], text: Float[Array, "p d"], size: tuple[int, int]
     ) -> JvlgsOutput:
-        """Logits of the first T - 2 frames at `size` = (height, width), from their features at strides 8, 16 and 32."""
+        """Logits of the first T - 2 frames at `size` = (height, width), from what `encode_video` makes of all."""
         batch, time = features[0].shape[:2]
         if time < 3:
             raise ValueError(f"clip: {time} frames, but a window needs 3")
-        if text.shape[0] != self.config.num_prompts:
-            raise ValueError(f"text: {text.shape[0]} prompts, but this network was built for {self.config.num_prompts}")
-        fusion = self.fusion.matrix(text).astype(features[0].dtype)
-        refined = []
-        for level, correlation, perception in zip(features, self.correlations, self.perceptions, strict=True):
-            reference, other = frame_pairs(level @ fusion)
+        details, correlated = features[: len(self.laterals)], features[len(self.laterals) :]
+        fuse = self.fusion(text)
+        refined = [x[:, :-2].reshape(-1, 1, *x.shape[2:]) for x in details]
+        for level, correlation, perception in zip(correlated, self.correlations, self.perceptions, strict=True):
+            reference, other = frame_pairs(fuse(level))
             refined.append(perception(reference + correlation(reference, other)))
         pair_logits = self.decoder(refined, size)
         logits = self.pair_fusion(pair_logits)
@@ -98,6 +110,20 @@ class Jvlgs(nnx.Module):
         """Segments the first T - 2 frames of normalised clips; height and width must be divisible by 32."""
         height, width = clip.shape[2:4]
         return self.segment(self.encode_video(clip), text, (height, width))
+
+
+def _fusion(config: JvlgsConfig, rngs: nnx.Rngs) -> VisionLanguageFusion | PromptAttention:
+    if config.fusion == "prompt_attention":
+        return PromptAttention(config.channels, config.text.width, config.fusion_heads, rngs=rngs)
+    return VisionLanguageFusion(config.channels, config.text.width, config.num_prompts, rngs=rngs)
+
+
+def _decoder(config: JvlgsConfig, rngs: nnx.Rngs) -> tuple[FpnDecoder, nnx.List[ConvBN]]:
+    """The decoder, and what brings the encoder's maps finer than stride 8 to its width."""
+    if config.decoder == "fine_fpn":
+        lateral = ConvBN(config.encoder.dims[0], config.channels, (1, 1), rngs=rngs)
+        return FineFpnDecoder(config.channels, rngs=rngs), nnx.List([lateral])
+    return FpnDecoder(config.channels, rngs=rngs), nnx.List([])
 
 
 def frame_pairs(

@@ -1,15 +1,18 @@
+import dataclasses
 import importlib.util
 
 import numpy as np
 import pytest
 import safetensors.numpy
+from flax import nnx
 
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop import tables
 from jvlgs_jax.interop.convert import export_weights, import_weights
-from jvlgs_jax.interop.model_folder import load_model, read_description
+from jvlgs_jax.interop.model_folder import ModelBundle, load_model, read_description, save_model
 from jvlgs_jax.interop.weight_files import read_weights
+from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
 
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="torch is not installed: pip install 'jvlgs-jax[torch]'"
@@ -159,3 +162,12 @@ def test_damaged_pth(tmp_path):
     (tmp_path / "cut.pth").write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(UserError, match="damaged or not a PyTorch weight file"):
         read_weights(tmp_path / "cut.pth")
+
+
+def test_parts_of_ours_have_no_published_names(tmp_path):
+    config = dataclasses.replace(JvlgsConfig.tiny(), decoder="fine_fpn")
+    model = Jvlgs(config, rngs=nnx.Rngs(0))
+    save_model(tmp_path / "model", ModelBundle(model, ("gas",), "temporal", (64, 64)))
+    with pytest.raises(UserError, match=r"decoder 'fine_fpn', which have no published names"):
+        export_weights(tmp_path / "model", tmp_path / "out.safetensors")
+    assert not (tmp_path / "out.safetensors").exists()

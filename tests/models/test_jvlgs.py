@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -57,6 +59,17 @@ def test_any_number_of_prompts(prompts):
     model = nnx.eval_shape(lambda: Jvlgs(config, rngs=nnx.Rngs(0)))
     run = nnx.eval_shape(lambda model: model(jnp.zeros((1, 3, 32, 32, 3)), jnp.zeros((prompts, 32))), model)
     assert run.logits.shape == (1, 1, 32, 32, 1)
+
+
+def test_other_parts_take_any_prompts_and_start_at_stride_4():
+    config = dataclasses.replace(JvlgsConfig.tiny(), fusion="prompt_attention", decoder="fine_fpn")
+    model = nnx.eval_shape(lambda: Jvlgs(config, rngs=nnx.Rngs(0)))
+    maps = nnx.eval_shape(lambda model: model.encode_video(jnp.zeros((2, 4, 64, 96, 3))), model)
+    assert [x.shape for x in maps] == [(2, 4, 64 // s, 96 // s, 8) for s in (4, 8, 16, 32)]
+    for prompts in (1, 5):
+        run = nnx.eval_shape(lambda model, n=prompts: model(jnp.zeros((2, 4, 64, 96, 3)), jnp.zeros((n, 32))), model)
+        assert run.logits.shape == (2, 2, 64, 96, 1)
+        assert run.pair_logits.shape == (2, 2, 2, 64, 96, 1)
 
 
 def test_refuses_two_frames_and_a_wrong_number_of_prompts(model):
