@@ -8,6 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo_output
+# A process a core, each with whole files, whose tests share what they compile.
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile
 
 # A candidate counts only if it runs: version managers leave names on PATH that do not. 3.12 and 3.11 come first
 # because the offline CLIP tokenizer has wheels for them.
@@ -35,10 +37,10 @@ demo: $(STAMP)  ## train a tiny model on made-up plumes and segment a clip it ha
 	@PATH="$(CURDIR)/$(BIN):$$PATH" launch/demo.sh $(DEMO)
 
 test: $(STAMP)  ## run every test
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
-test-fast: $(STAMP)  ## run the tests that take less than about ten seconds each
-	@$(BIN)/python -m pytest -m "not slow"
+test-fast: $(STAMP)  ## run the tests that take less than about four seconds each
+	@$(PYTEST) -m "not slow"
 
 lint: $(STAMP)  ## check style, formatting and types
 	@$(BIN)/ruff check --quiet .

@@ -20,6 +20,7 @@ def test_nothing_to_make_is_refused(arguments, tmp_path, capsys):
     assert "at least 1" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_scenes_and_captions_are_written(tmp_path, small_family, monkeypatch):
     monkeypatch.setattr(presets, "preset", lambda name: small_family)
     assert main(["simulate", "--clips", "1", "--frames", "7", "--output", str(tmp_path)]) == 0

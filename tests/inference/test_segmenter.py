@@ -60,6 +60,7 @@ def fake_network(monkeypatch):
     monkeypatch.setattr(segmenter_module, "segment_windows", _fake_segment)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "windows", [ClipConfig(), ClipConfig(step=2), ClipConfig(step=2, direction=Direction.PAST_ONLY)], ids=str
 )

@@ -24,6 +24,7 @@ def _by_hand(query: np.ndarray, key: np.ndarray, value: np.ndarray, scale: float
     return out
 
 
+@pytest.mark.slow
 @given(st.integers(1, 2), st.integers(1, 7), st.integers(1, 5), st.integers(1, 3), st.integers(1, 4), st.integers(1, 4))
 @settings(max_examples=15)
 def test_is_the_softmax_weighted_mean_of_values(batch, queries, keys, heads, width, value_width):

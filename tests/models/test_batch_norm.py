@@ -1,5 +1,6 @@
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,6 +13,7 @@ def _layer(channels: int) -> BatchNorm:
     return layer
 
 
+@pytest.mark.slow
 @given(st.integers(1, 3), st.integers(1, 4), st.integers(2, 4), st.integers(0, 100))
 @settings(max_examples=15)
 def test_groups_are_passes_one_after_the_other(batch, groups, size, seed):

@@ -7,6 +7,7 @@ from flax import nnx
 from jvlgs_jax.models.decoder import FineFpnDecoder, PairFusion
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(16, 23), (7, 9), (6, 32), (3, 3)])
 def test_pair_fusion_is_its_three_layers_up_to_the_border(randomized, size):
     fusion = randomized(nnx.eval_shape(lambda: PairFusion(4, rngs=nnx.Rngs(0))))

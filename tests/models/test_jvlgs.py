@@ -46,6 +46,7 @@ def test_a_long_clip_gives_the_windows_of_its_triples(segment):
         np.testing.assert_allclose(whole.pair_logits[:, window], alone.pair_logits[:, 0], atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(32, 32), (32, 160), (128, 64)])
 def test_any_size_divisible_by_32(segment, size):
     logits = segment(_clip(3, size)).logits

@@ -44,6 +44,7 @@ def test_refuses_sizes_that_do_not_divide():
         nnx.eval_shape(lambda encoder: encoder(jnp.zeros((1, 64, 100, 3))), encoder)
 
 
+@pytest.mark.slow
 def test_scanned_blocks_run_in_order(randomized):
     config = PvtV2Config(dims=(8, 8, 8, 8), depths=(3, 1, 1, 1), heads=(2, 1, 1, 1), reductions=(2, 1, 1, 1))
     stage = randomized(nnx.eval_shape(lambda: Stage(config, 0, rngs=nnx.Rngs(0))))

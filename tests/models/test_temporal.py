@@ -12,6 +12,7 @@ def _pair(height: int, width: int, channels: int = 4) -> tuple[jax.Array, jax.Ar
     return reference, other
 
 
+@pytest.mark.slow
 def test_starts_as_the_identity_of_its_attention():
     """The projection starts at zero, as in the published program, so the first output has no attention in it."""
     layer = TemporalCorrelation(4, 2, rngs=nnx.Rngs(0))

@@ -12,6 +12,7 @@ def encoder(randomized):
     return randomized(nnx.eval_shape(lambda: TextEncoder(TextEncoderConfig.tiny(), rngs=nnx.Rngs(0))))
 
 
+@pytest.mark.slow
 def test_padding_changes_nothing(encoder):
     short = tokenize(DEFAULT_PROMPTS[:1])
     padded = PromptTokens(*(np.pad(x, ((0, 0), (0, 3))) for x in short))

@@ -27,6 +27,7 @@ def flow(**changes) -> FlowParameters:
     return FlowParameters(**(values | changes))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("time", [0.0, 17.0, 400.0])
 def test_wind_is_incompressible(time):
     wind = velocity(flow(), eddies(flow(), SIZE), jnp.float32(time), fastest=2.0)

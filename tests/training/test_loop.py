@@ -68,6 +68,7 @@ def test_killed_during_a_save_and_run_again_ends_the_same(straight: Path, tmp_pa
     assert_same_training(tmp_path, straight)
 
 
+@pytest.mark.slow
 def test_a_longer_training_goes_on_where_the_shorter_one_ended(tmp_path: Path):
     toy_train(tmp_path / "straight", toy_config(steps=6))
     toy_train(tmp_path / "stopped", toy_config(steps=3))
@@ -88,6 +89,7 @@ def test_resume_goes_on_exactly_in_a_new_workdir(tmp_path: Path):
         np.testing.assert_array_equal(value, expected[path], err_msg=path)
 
 
+@pytest.mark.slow
 def test_init_from_takes_weights_alone(tmp_path: Path):
     still = OptimizerConfig(learning_rate=1e-30)
     toy_train(tmp_path / "first", toy_config(steps=4))
@@ -99,6 +101,7 @@ def test_init_from_takes_weights_alone(tmp_path: Path):
     toy_train(tmp_path / "second", toy_config(steps=2, init_from=str(tmp_path / "gone"), optimizer=still))
 
 
+@pytest.mark.slow
 def test_scores_the_model_beside_the_baselines(tmp_path: Path):
     test = EvaluatorConfig(every=30, baselines=True)
     config = toy_config(steps=60, evaluators=(test,), optimizer=OptimizerConfig(learning_rate=3e-2))
@@ -128,6 +131,7 @@ def test_a_loss_that_is_not_finite_stops_and_is_not_saved(tmp_path: Path, monkey
     assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir() if path.is_dir()) == ["2"]
 
 
+@pytest.mark.slow
 def test_ctrl_c_saves_and_the_next_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):

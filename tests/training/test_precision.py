@@ -23,6 +23,7 @@ def test_parameters_are_cast_but_not_text_and_statistics():
         assert (value.dtype == BFLOAT16) != kept, path
 
 
+@pytest.mark.slow
 def test_no_part_of_the_network_falls_back_to_float32():
     """A single float32 array that meets the activations would silently make all that follows float32."""
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from jvlgs_jax.data.batches import DataConfig
 from jvlgs_jax.data.planes import input_planes
@@ -16,6 +17,7 @@ from training.toy import SIZE, toy_config, toy_network
 DATA = DataConfig(root=None, planes="temporal", input_size=SIZE, clips=ClipConfig(length=4, step=2), batch_size=2)
 
 
+@pytest.mark.slow
 def test_a_training_on_nothing_else_resumes_exactly(tmp_path: Path, small_family):
     simulated = SimulatedClips(family=small_family, clips=16)
     sources = simulation_sources([simulated], input_planes(DATA.planes))

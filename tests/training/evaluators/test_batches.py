@@ -37,6 +37,7 @@ def bundle():
     return toy
 
 
+@pytest.mark.slow
 def test_every_frame_counts_once_in_mean_losses_and_pooled_overlap():
     toy, reader = bundle(), HELD_OUT.reader(CONFIG, DATA.planes)
     text = toy.model.encode_text(tokenize(toy.prompts))
