@@ -25,6 +25,8 @@ class AtmosphereParameters(NamedTuple):
     cloud_stretch: Float[Array, ""]
     cloud_drift: Float[Array, "2"]  # pixels a frame, down and across
     cloud_change: Float[Array, ""]
+    cloud_fibre: Float[Array, ""]  # how much of the clouds is torn into fibres, 0 to 1
+    cloud_light: Float[Array, "2"]  # share of the contrast by which edges toward (down, across) are warmer
     shadow: Float[Array, ""]  # kelvin
     sway: Float[Array, ""]  # pixels
     shimmer: Float[Array, ""]  # pixels
@@ -36,6 +38,7 @@ class AtmosphereFields(NamedTuple):
     """Noise, made once a clip."""
 
     clouds: EvolvingNoise
+    fibres: EvolvingNoise
     warp: EvolvingNoise
 
 
@@ -50,6 +53,8 @@ def draw_atmosphere(draw: Draws, config: DistractorConfig) -> AtmosphereParamete
         cloud_stretch=draw.uniform((1.0, 4.0)),
         cloud_drift=speed * jnp.stack([0.4 * jnp.sin(angle), jnp.cos(angle)]),
         cloud_change=draw.log_uniform(config.cloud_change),
+        cloud_fibre=draw.uniform((0.0, 1.0)),
+        cloud_light=draw.uniform((0.0, 3.0)) * jnp.stack([-jnp.cos(light := draw.phase()), jnp.sin(light)]),
         shadow=draw.log_uniform(config.shadow) * draw.chance(config.cloud_shadows),
         sway=draw.uniform(config.sway),
         shimmer=draw.uniform(config.shimmer),
@@ -60,14 +65,18 @@ def draw_atmosphere(draw: Draws, config: DistractorConfig) -> AtmosphereParamete
 
 def atmosphere_fields(air: AtmosphereParameters, shape: tuple[int, int]) -> AtmosphereFields:
     """Makes the noise of clouds and moving air over a picture with margins."""
-    cloud_key, warp_key = jax.random.split(air.key)
+    cloud_key, warp_key, fibre_key = jax.random.split(air.key, 3)
     coarse = (shape[0] // _COARSE, shape[1] // _COARSE)
     amplitude = power_law(
         coarse, slope=air.cloud_steepness, largest=air.cloud_scale / _COARSE, stretch=air.cloud_stretch
     )
     clouds = evolving_noise(cloud_key, amplitude, drift=air.cloud_drift / _COARSE, change=air.cloud_change)
+    torn = power_law(coarse, slope=1.3, largest=air.cloud_scale / (4 * _COARSE), stretch=1.5 * air.cloud_stretch)
+    fibres = evolving_noise(fibre_key, torn, drift=air.cloud_drift / _COARSE, change=air.cloud_change)
     ripples = power_law((shape[0] // _WARP_COARSE, shape[1] // _WARP_COARSE), slope=1.5, largest=8.0)
-    return AtmosphereFields(clouds, evolving_noise(warp_key, ripples, drift=jnp.zeros(2), change=air.warp_change))
+    return AtmosphereFields(
+        clouds, fibres, evolving_noise(warp_key, ripples, drift=jnp.zeros(2), change=air.warp_change)
+    )
 
 
 def weathered(
@@ -75,11 +84,23 @@ def weathered(
 ) -> Float[Array, "h w"]:
     """Returns the scene's apparent temperature at `time` (frames)."""
     shape = scenery.temperature.shape
-    cloud, shade = jax.image.resize(fields.clouds.at(time), (2, *shape), "linear")
+    cloud, shade = fields.clouds.at(time)
+    cloud = _thickness(cloud, fields.fibres.at(time), air)
+    cloud, shade = jax.image.resize(jnp.stack([cloud, shade]), (2, *shape), "linear")
     bend = jax.image.resize(fields.warp.at(time), (2, *shape), "linear")
-    thickness = jnp.tanh(0.7 * jnp.maximum(cloud - air.cloud_cover, 0))
-    picture = scenery.temperature + air.cloud_contrast * thickness * scenery.sky
+    picture = scenery.temperature + air.cloud_contrast * cloud * scenery.sky
     picture -= air.shadow * jax.nn.sigmoid(3 * shade) * scenery.ground
     # First order in the displacement, which is below a pixel.
     reach = air.sway * scenery.trees + air.shimmer * (1 - scenery.sky)
     return picture + reach * jnp.sum(bend * scenery.slopes, axis=0)
+
+
+def _thickness(
+    cloud: Float[Array, "h w"], fibres: Float[Array, "2 h w"], air: AtmosphereParameters
+) -> Float[Array, "h w"]:
+    """How much warmer than clear sky clouds are, as a share of their contrast: torn at the rims, lit from one side."""
+    ridges = 1 - 2 * jnp.abs(fibres[0])  # ridged noise: thin bright strands
+    body = jnp.maximum(cloud - air.cloud_cover + 0.5 * air.cloud_fibre * ridges, 0)
+    thickness = jnp.tanh(0.7 * body) * (1 + 0.25 * air.cloud_fibre * fibres[1])
+    down, across = jnp.gradient(thickness)
+    return jnp.maximum(thickness + air.cloud_light[0] * down + air.cloud_light[1] * across, 0)

@@ -14,15 +14,17 @@ def _simgas_like() -> SimulationConfig:
         plume=PlumeConfig(
             leak_free=0.25,
             onset=(0.15, 0.65, 0.2),
-            peak_optical_depth=(0.3, 3.0),
-            cell=(0.6, 5.0),
-            speed=(0.35, 1.0),
-            reach=(20.0, 90.0),
-            diffusivity=(0.04, 0.4),
+            peak_optical_depth=(0.3, 2.0),
+            gas_temperature=(-2.0, 6.0),
+            cell=(1.0, 7.0),
+            speed=(0.25, 0.8),
+            reach=(25.0, 90.0),
+            diffusivity=(0.05, 0.4),
             wisps=(0.05, 0.35),
+            mask_optical_depth=0.08,  # SimGas counts an opacity of over 20/255 as gas
         ),
         scenery=SceneryConfig(horizon=(0.7, 1.1)),
-        camera=CameraConfig(text=0.1),
+        camera=CameraConfig(text=0.1, noise=(0.1, 0.7), codec_step=(2.0, 8.0)),
     )
 
 

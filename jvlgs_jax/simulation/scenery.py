@@ -1,4 +1,4 @@
-"""The still part of a scene, as apparent temperature: sky, skyline, ground, industrial equipment, trees, hot spots.
+"""The still part of a scene, as apparent temperature: sky, skyline, ground, trees, equipment, hot spots.
 
 Pictures are drawn with a margin around the frame, so that the camera can shake and pan.
 """
@@ -7,35 +7,14 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Key
+from jaxtyping import Array, Float, Int, Key
 
 from jvlgs_jax.simulation.config import SceneryConfig
 from jvlgs_jax.simulation.draws import Draws
+from jvlgs_jax.simulation.equipment import BODIES_AND_PIPES, EquipmentParameters, add_equipment, draw_equipment
 from jvlgs_jax.simulation.spectral_noise import evolving_noise, power_law
 
 MARGIN = 16  # pixels around the frame
-EQUIPMENT_KINDS = ("tank", "vessel", "stack", "rack", "building", "pipe", "post", "fitting")
-TANK, VESSEL, STACK, RACK, BUILDING, PIPE, POST, FITTING = range(len(EQUIPMENT_KINDS))
-_BODIES, _PIPES, _POSTS, _FITTINGS = 6, 6, 5, 9  # objects of each sort, at most
-_SMALL_PARTS = ((_PIPES, PIPE), (_POSTS, POST), (_FITTINGS, FITTING))
-_BODY_WEIGHTS = (0.3, 0.3, 0.25, 0.06, 0.09)
-# Of bodies, by kind, in units of the scene's scale: half height and half width, smallest and largest.
-_HALF_HEIGHT = ((0.08, 0.22), (0.04, 0.11), (0.15, 0.4), (0.08, 0.2), (0.07, 0.18))
-_HALF_WIDTH = ((0.05, 0.16), (0.12, 0.45), (0.008, 0.025), (0.06, 0.2), (0.1, 0.3))
-_ROUNDING = (0.45, 1.0, 0.4, 0.0, 0.0, 1.0, 0.5, 0.7)  # by kind, as a share of the smaller half
-
-
-class EquipmentParameters(NamedTuple):
-    """Objects, one entry each, the nearest last. Pixels of the frame."""
-
-    kind: Int[Array, " n"]
-    present: Bool[Array, " n"]
-    centre: Float[Array, "n 2"]  # row, column
-    half: Float[Array, "n 2"]  # half height, half width
-    temperature: Float[Array, " n"]
-    limb: Float[Array, " n"]  # how much colder round objects look at their edges, where they mirror the sky
-    sunlit: Float[Array, " n"]  # kelvin from middle to top, the ground's reflection at the bottom
-    spacing: Float[Array, " n"]  # of a rack's bars
 
 
 class SceneryParameters(NamedTuple):
@@ -50,6 +29,8 @@ class SceneryParameters(NamedTuple):
     texture: Float[Array, ""]
     trees: Float[Array, ""]  # height in pixels; 0: none
     tree_temperature: Float[Array, ""]
+    haze: Float[Array, ""]  # how much of the sky's horizon far ground takes on
+    track: Float[Array, "3"]  # kelvin, column where it meets the horizon, slant
     equipment_level: Float[Array, ""]
     equipment: EquipmentParameters
     hot_spot: Float[Array, "s 4"]  # row, column, radius, kelvin
@@ -89,64 +70,20 @@ def draw_scenery(
         texture=draw.log_uniform(config.texture),
         trees=draw.uniform((0.03, 0.2)) * height * draw.chance(config.vegetation),
         tree_temperature=draw.uniform((-4.0, 3.0)),
+        haze=draw.uniform((0.0, 0.6)),
+        track=jnp.stack(
+            [
+                draw.uniform((-3.0, 3.0)) * draw.chance(0.4),
+                draw.uniform((0.0, 1.0)) * width,
+                draw.uniform((-1.5, 1.5)),
+            ]
+        ),
         equipment_level=level,
-        equipment=_draw_equipment(draw, config, size, horizon, level),
+        equipment=draw_equipment(draw, config, size, horizon, level),
         hot_spot=jnp.stack([spot_row, spot_column, draw.uniform((0.6, 3.5), (spots,)), heat], axis=-1),
-        gas_layer=jnp.where(draw.chance(0.6), 99, draw.integer(_BODIES + _PIPES)),
+        gas_layer=jnp.where(draw.chance(0.6), 99, draw.integer(BODIES_AND_PIPES)),
         blur=blur,
         key=draw.key(),
-    )
-
-
-def _draw_equipment(
-    draw: Draws, config: SceneryConfig, size: tuple[int, int], horizon: Float[Array, ""], level: Float[Array, ""]
-) -> EquipmentParameters:
-    """Bodies that stand on the ground, pipes from body to body, posts under the pipes, fittings on all of them."""
-    height, width = size
-    scale = height * draw.log_uniform(config.equipment_scale)
-    kind = draw.category(_BODY_WEIGHTS, (_BODIES,))
-    low, high = (jnp.asarray([_HALF_HEIGHT, _HALF_WIDTH])[:, kind, end].T for end in (0, 1))
-    body_half = scale * low * (high / low) ** draw.unit((_BODIES, 2))
-    base = jnp.minimum(horizon, 0.97 * height) + height * draw.uniform((-0.01, 0.16)) * jnp.sort(draw.unit((_BODIES,)))
-    middle = draw.uniform((0.2, 0.8)) * width
-    body_column = middle + width * draw.uniform((0.15, 0.45)) * draw.normal((_BODIES,))
-    raised = scale * 0.06 * (kind == VESSEL)
-    body = jnp.stack([base - body_half[:, 0] - raised, body_column], axis=-1)
-
-    start, end = draw.integer(_BODIES, (_PIPES,)), draw.integer(_BODIES, (_PIPES,))
-    along = draw.uniform((-0.9, 0.9), (_PIPES,))
-    pipe_row = body[start, 0] + body_half[start, 0] * along
-    loose = scale * draw.uniform((-0.5, 0.5), (_PIPES,))
-    pipe_end = jnp.where(start == end, body_column[start] + loose, body_column[end])
-    pipe_half = jnp.stack(
-        [scale * draw.uniform((0.006, 0.02), (_PIPES,)), jnp.abs(pipe_end - body_column[start]) / 2], axis=-1
-    )
-    pipe = jnp.stack([pipe_row, (pipe_end + body_column[start]) / 2], axis=-1)
-
-    under = draw.integer(_PIPES, (_POSTS,))
-    post_column = pipe[under, 1] + pipe_half[under, 1] * draw.uniform((-1.0, 1.0), (_POSTS,))
-    foot = jnp.maximum(jnp.minimum(horizon, height) + 0.02 * height, pipe_row[under])
-    post = jnp.stack([(pipe_row[under] + foot) / 2, post_column], axis=-1)
-    post_half = jnp.stack([(foot - pipe_row[under]) / 2, scale * draw.uniform((0.004, 0.012), (_POSTS,))], axis=-1)
-
-    hosts, host_half = jnp.concatenate([body, pipe]), jnp.concatenate([body_half, pipe_half])
-    host = draw.integer(len(hosts), (_FITTINGS,))
-    edge = draw.uniform((-1.0, 1.0), (_FITTINGS,))
-    on_top = jnp.stack([-jnp.ones(_FITTINGS), edge], axis=-1)
-    fitting = hosts[host] + host_half[host] * on_top
-    fitting_half = scale * draw.log_uniform((0.008, 0.03), (_FITTINGS, 2))
-
-    count = _BODIES + _PIPES + _POSTS + _FITTINGS
-    sparse = draw.uniform((0.3, 1.0))
-    return EquipmentParameters(
-        kind=jnp.concatenate([kind, *(jnp.full(n, k) for n, k in _SMALL_PARTS)]),
-        present=(draw.unit((count,)) < sparse) & draw.chance(config.equipped),
-        centre=jnp.concatenate([body, pipe, post, fitting]),
-        half=jnp.concatenate([body_half, pipe_half, post_half, fitting_half]),
-        temperature=level + draw.uniform((0.5, 4.0)) * draw.normal((count,)),
-        limb=draw.uniform((2.0, 14.0)) * draw.uniform((0.3, 1.0), (count,)),
-        sunlit=draw.uniform((-1.0, 4.0)) * draw.uniform((0.2, 1.0), (count,)),
-        spacing=scale * draw.uniform((0.03, 0.08), (count,)),
     )
 
 
@@ -155,21 +92,27 @@ def render_scenery(scene: SceneryParameters, size: tuple[int, int]) -> Scenery:
     shape = (size[0] + 2 * MARGIN, size[1] + 2 * MARGIN)
     row = jnp.arange(shape[0], dtype=jnp.float32)[:, None] - MARGIN
     column = jnp.arange(shape[1], dtype=jnp.float32)[None] - MARGIN
-    noise = evolving_noise(
-        scene.key, power_law(shape, slope=1.2, largest=60.0, stretch=2.0), drift=jnp.zeros(2), change=jnp.float32(0)
-    ).at(jnp.float32(0))
+    noise, grain = _still_noise(scene.key, shape)
     ridge = _smooth(noise[1], 12)[shape[0] // 2]
     skyline = scene.horizon + scene.hills * ridge
     elevation = jnp.clip((scene.horizon - row) / size[0], 0, None)
     sky = scene.sky[1] + (scene.sky[0] - scene.sky[1]) * jnp.tanh(elevation**scene.sky_shape * 2) + 0 * column
     depth = jnp.clip((row - scene.horizon) / size[0], 0, None)
-    ground = scene.ground + scene.ground_slope * depth + scene.texture * noise[0]
+    # Stones and grass are finer far away; nearer the horizon the ground takes on the colour of the air before it.
+    ground = scene.ground + scene.ground_slope * depth + scene.texture * (noise[0] + 0.5 * grain[0])
+    contrast, meeting, slant = scene.track
+    across = (column - meeting - slant * (row - scene.horizon)) / (3 + 60 * depth)
+    ground += contrast * jnp.exp(-(jnp.abs(jnp.abs(across) - 1.0) ** 2) / 0.1) * (depth > 0)
+    ground += (scene.sky[1] - ground) * scene.haze * jnp.exp(-12 * depth)
     below = jnp.clip(row - skyline + 0.5, 0, 1)
     picture = sky + (ground - sky) * below
-    crown = skyline - scene.trees * (0.6 + 0.4 * ridge + 0.08 * noise[1])
+    crown = skyline - scene.trees * (0.6 + 0.4 * ridge + 0.08 * noise[1] + 0.1 * grain[1])
     trees = jnp.clip((row - crown) / 2, 0, 1) * (1 - jnp.clip((row - skyline - 4) / 4, 0, 1)) * (scene.trees > 0)
-    picture += (scene.tree_temperature + 1.5 * scene.texture * noise[1] - picture) * trees
-    picture, equipment, front = _add_equipment(picture, scene, row, column, noise[0])
+    leaves = scene.tree_temperature + scene.texture * (1.2 * noise[1] + 0.8 * grain[1])
+    picture += (leaves - picture) * trees
+    picture, equipment, front = add_equipment(
+        picture, scene.equipment, row, column, 0.6 * scene.texture * noise[0], scene.gas_layer
+    )
     top, left, radius, heat = scene.hot_spot.T[:, :, None]
     down = jnp.exp(-((row.T - top) ** 2) / (2 * radius**2))
     across = heat * jnp.exp(-((column - left) ** 2) / (2 * radius**2))
@@ -180,48 +123,13 @@ def render_scenery(scene: SceneryParameters, size: tuple[int, int]) -> Scenery:
     return Scenery(picture, slopes, shares[0], shares[1], shares[2] * (1 - equipment), shares[3])
 
 
-def _add_equipment(
-    picture: Float[Array, "h w"],
-    scene: SceneryParameters,
-    row: Float[Array, "h 1"],
-    column: Float[Array, "1 w"],
-    noise: Float[Array, "h w"],
-) -> tuple[Float[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
-    """Paints the objects, far ones first; returns picture, share of equipment, and share nearer than the gas."""
-
-    def paint(
-        maps: tuple[Array, Array, Array], numbered: tuple[Array, EquipmentParameters]
-    ) -> tuple[tuple[Array, Array, Array], None]:
-        picture, equipment, front = maps
-        number, item = numbered
-        share = _coverage(item, row, column) * item.present
-        around = jnp.clip((column - item.centre[1]) / item.half[1], -1, 1)
-        upright = (item.kind == TANK) | (item.kind == STACK) | (item.kind == POST)
-        along = jnp.clip((row - item.centre[0]) / item.half[0], -1, 1)
-        bend = jnp.where(upright, around, along)
-        tone = item.temperature + item.limb * (jnp.sqrt(1.01 - bend**2) - 0.8) * (item.kind != BUILDING)
-        tone += 0.6 * scene.texture * noise - item.sunlit * along
-        in_front = share * (number >= scene.gas_layer)
-        return (picture + (tone - picture) * share, jnp.maximum(equipment, share), jnp.maximum(front, in_front)), None
-
-    clear = jnp.zeros_like(picture)
-    numbers = jnp.arange(len(scene.equipment.kind))
-    return jax.lax.scan(paint, (picture, clear, clear), (numbers, scene.equipment))[0]
-
-
-def _coverage(item: EquipmentParameters, row: Float[Array, "h 1"], column: Float[Array, "1 w"]) -> Float[Array, "h w"]:
-    """Share of each pixel that a rounded box covers, with antialiased edges; racks are bars only."""
-    rounding = jnp.asarray(_ROUNDING)[item.kind] * jnp.min(item.half)
-    down = jnp.abs(row - item.centre[0]) - item.half[0] + rounding
-    across = jnp.abs(column - item.centre[1]) - item.half[1] + rounding
-    outside = jnp.hypot(jnp.maximum(down, 0), jnp.maximum(across, 0)) - rounding
-    distance = outside + jnp.minimum(jnp.maximum(down, across), 0)
-    bars = jnp.minimum(
-        jnp.abs((row - item.centre[0]) % item.spacing - item.spacing / 2),
-        jnp.abs((column - item.centre[1]) % item.spacing - item.spacing / 2),
-    )
-    distance = jnp.where(item.kind == RACK, jnp.maximum(distance, bars - 0.08 * item.spacing), distance)
-    return jnp.clip(0.5 - distance, 0, 1)
+def _still_noise(key: Key[Array, ""], shape: tuple[int, int]) -> tuple[Float[Array, "2 h w"], Float[Array, "2 h w"]]:
+    """Coarse and fine noise, two fields each."""
+    coarse = power_law(shape, slope=1.2, largest=60.0, stretch=2.0)
+    fine = power_law(shape, slope=0.5, largest=4.0, stretch=1.5)
+    still = {"drift": jnp.zeros(2), "change": jnp.float32(0)}
+    fields = [evolving_noise(jax.random.fold_in(key, i), x, **still) for i, x in enumerate((coarse, fine))]
+    return fields[0].at(jnp.float32(0)), fields[1].at(jnp.float32(0))
 
 
 def _smooth(field: Float[Array, "h w"], radius: int) -> Float[Array, "h w"]:
