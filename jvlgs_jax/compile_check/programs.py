@@ -23,7 +23,8 @@ from jvlgs_jax.training.losses import loss_function
 from jvlgs_jax.training.mesh import batch_sharding, make_mesh, shardings, with_shardings
 from jvlgs_jax.training.optimizer import make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state
-from jvlgs_jax.training.step import CachedPrompts, TextFeatures, TrainedPrompts, make_train_step, trains_text
+from jvlgs_jax.training.step import make_train_step
+from jvlgs_jax.training.text_features import CachedPrompts, TextFeatures, TrainedPrompts, trains_text
 
 # Of data that are not here, for durations in epochs: it changes constants of the program, no shape.
 _STEPS_PER_EPOCH = 1_000

@@ -43,8 +43,9 @@ from jvlgs_jax.training.state import (
     trained_model,
     with_weights,
 )
-from jvlgs_jax.training.step import TrainStep, make_train_step, text_features
+from jvlgs_jax.training.step import TrainStep, make_train_step
 from jvlgs_jax.training.step_clock import StepClock
+from jvlgs_jax.training.text_features import text_features
 from jvlgs_jax.training.trace import Trace
 
 
