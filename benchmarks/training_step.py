@@ -32,7 +32,8 @@ from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.training.mesh import MeshConfig, batch_sharding, make_mesh, shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state, materialize
-from jvlgs_jax.training.step import TrainedPrompts, make_train_step
+from jvlgs_jax.training.step import make_train_step
+from jvlgs_jax.training.text_features import TrainedPrompts
 
 OPTIMIZER = OptimizerConfig()
 TOKENS = tokenize(DEFAULT_PROMPTS)

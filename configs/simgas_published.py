@@ -4,8 +4,9 @@ jvlgs train --config=configs/simgas_published.py --data-dir=DIR --folds=publishe
     --config.train.init_from=published_encoder
 
 One fold: leave --folds out and set --config.data.split=published/2. The published encoder starts from weights trained
-on COD10K: `jvlgs convert cod10k_encoder.pth --output=published_encoder`. Without init_from all weights are random,
-which is not the published protocol.
+on COD10K: `jvlgs convert cod10k_encoder.pth --output=published_encoder`. Its text encoder starts from OWLv2's: convert
+that file too, and name both, --config.train.init_from="('published_encoder', 'owlv2_text')". Without init_from all
+weights are random, which is not the published protocol.
 
 It aims at the published table, J 61.73 and F 70.25 (jvlgs convention, mean over folds). No run of ours has produced
 numbers yet. The published numbers are of the best epoch on the reported videos: with

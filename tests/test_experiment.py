@@ -140,7 +140,7 @@ def test_overrides_change_the_config_file(config_file: Path):
     ]
     changed = load_experiment(config_file, overrides)
     assert load_experiment(config_file).train.steps == 20
-    assert (changed.train.steps, changed.train.save_every, changed.train.init_from) == (10, 5, "weights/b0")
+    assert (changed.train.steps, changed.train.save_every, changed.train.init_from) == (10, 5, ("weights/b0",))
     assert changed.train.optimizer.ema_decay == 0.9
     assert (changed.data.split, changed.data.input_size) == ("hold_out:3,4", (96, 128))
     assert changed.data.clips.direction is Direction.PAST_ONLY

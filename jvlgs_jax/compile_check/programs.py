@@ -11,19 +11,14 @@ from flax import nnx
 from jax.sharding import SingleDeviceSharding
 from jax.stages import Traced
 
-from jvlgs_jax.data.batches import batch_shapes
-from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import PromptTokens, tokenize
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.experiment import Experiment
 from jvlgs_jax.inference.segmenter import CLIP_LENGTH, encode_clip, segment_windows
 from jvlgs_jax.interop.model_folder import abstract_model
 from jvlgs_jax.models.jvlgs import Jvlgs
-from jvlgs_jax.training.losses import loss_function
-from jvlgs_jax.training.mesh import batch_sharding, make_mesh, shardings, with_shardings
-from jvlgs_jax.training.optimizer import make_optimizer
-from jvlgs_jax.training.state import TrainState, create_state
-from jvlgs_jax.training.step import CachedPrompts, TextFeatures, TrainedPrompts, make_train_step, trains_text
+from jvlgs_jax.training.program import training_program
+from jvlgs_jax.training.text_features import CachedPrompts, TextFeatures, TrainedPrompts, trains_text
 
 # Of data that are not here, for durations in epochs: it changes constants of the program, no shape.
 _STEPS_PER_EPOCH = 1_000
@@ -44,35 +39,16 @@ def training_step(experiment: Experiment, devices: Sequence[jax.Device]) -> Trac
 
     UserError for a batch or mesh that does not fit the devices.
     """
-    config, data = experiment.train.in_steps(_STEPS_PER_EPOCH), experiment.data
-    optimizer = make_optimizer(config.optimizer, config.total_steps)
-    mesh = make_mesh(config.mesh, devices)
-    if mesh.size < len(devices):
-        raise UserError(
-            f"train.mesh takes {mesh.size} of the {len(devices)} devices: use --config.train.mesh.data=-1 for all"
-        )
-
-    def build() -> tuple[nnx.GraphDef, TrainState]:
-        model = Jvlgs(experiment.model, rngs=nnx.Rngs(experiment.seed))
-        model.set_attributes(remat=config.remat)
-        has_ema = config.optimizer.ema_decay is not None
-        return create_state(model, config.optimizer.frozen, optimizer, ema=has_ema)
-
-    graphdef, state = jax.eval_shape(build)
-    places = shardings(state, mesh)
-    step = make_train_step(
-        graphdef,
-        shardings=places,
-        config=config.optimizer,
-        optimizer=optimizer,
-        precision=config.precision,
-        loss=loss_function(config.loss),
-        planes=input_planes(data.planes),
-        text=_text_features(experiment),
+    config = experiment.train.in_steps(_STEPS_PER_EPOCH)
+    program = training_program(
+        lambda: Jvlgs(experiment.model, rngs=nnx.Rngs(experiment.seed)), experiment.data, config, devices
     )
-    rows = batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches)
-    batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=rows), batch_shapes(data))
-    return cast(Any, step).trace(with_shardings(state, places), batch)
+    if program.mesh.size < len(devices):
+        raise UserError(
+            f"train.mesh takes {program.mesh.size} of the {len(devices)} devices: "
+            "use --config.train.mesh.data=-1 for all"
+        )
+    return cast(Any, program.step(_text_features(experiment))).trace(program.shapes, program.batch)
 
 
 def inference_call(experiment: Experiment, device: jax.Device) -> Traced:

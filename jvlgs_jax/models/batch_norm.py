@@ -5,6 +5,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from jvlgs_jax.models.global_batch import global_mean, global_rows
+
 MOMENTUM = 0.9  # PyTorch writes it 0.1: the weight of the new batch
 EPSILON = 1e-5
 
@@ -14,8 +16,8 @@ class BatchNorm(nnx.Module):
 
     The published program passes the frames of a clip, and later the frame pairs, through the same layer one after
     the other: each pass is normalised by itself and moves the running statistics. Here the passes are the groups of
-    one array, and the running statistics move as if the groups had come in order. Under `jit` with a sharded batch
-    the statistics are those of the global batch.
+    one array, and the running statistics move as if the groups had come in order. The statistics are those of the
+    global batch, however its rows are shared by devices (`global_batch`).
 
     `train()` and `eval()` of the enclosing module switch between batch and running statistics.
     """
@@ -38,11 +40,11 @@ class BatchNorm(nnx.Module):
         return ((x - mean) * factor + self.bias[...]).astype(x.dtype)
 
     def _batch_statistics(self, x: Float[Array, "b g h w c"]) -> tuple[Array, Array]:
-        batch, groups, height, width, _ = x.shape
-        size = batch * height * width
+        _, groups, height, width, _ = x.shape
+        size = global_rows(x) * height * width
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-        mean = wide.mean((0, 2, 3), keepdims=True)
-        var = jnp.square(wide - mean).mean((0, 2, 3), keepdims=True)
+        mean = global_mean(wide, (0, 2, 3), keepdims=True)
+        var = global_mean(jnp.square(wide - mean), (0, 2, 3), keepdims=True)
         # Running variance is unbiased, the one normalised with is not: PyTorch's convention.
         unbiased = var * (size / max(size - 1, 1))
         weights = (1 - MOMENTUM) * MOMENTUM ** jnp.arange(groups - 1, -1, -1, dtype=wide.dtype)

@@ -114,7 +114,8 @@ def _kernel_gradient(x: Array, gradient: Array) -> Array:
         taps = [r[:, dx : dx + width] for r in rows for dx in range(3)]
         return [total + tap * upstream for total, tap in zip(totals, taps, strict=True)], None
 
-    zeros = [jnp.zeros((batch, width, channels), wide)] * 9
+    # Like the gradient, so that inside `shard_map` the loop starts from what differs between devices, as it goes on.
+    zeros = [jnp.zeros_like(gradient, wide, (batch, width, channels))] * 9
     totals, _ = lax.scan(add_row, zeros, jnp.arange(height))
     return jnp.stack([total.sum((0, 1)) for total in totals]).reshape(3, 3, channels)
 

@@ -1,7 +1,9 @@
 """What a config says about a training: how long, how, what it is measured by and what is kept of it."""
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from jvlgs_jax.errors import UserError
@@ -116,8 +118,9 @@ class TrainConfig:
         keep: checkpoints kept, the latest ones.
         log_every: steps between lines of timing.jsonl.
         resume: workdir of another training to go on from exactly: same data, same optimizer.
-        init_from: model folder, or one of a part of the network, whose weights replace the random ones.
-        init_only: regular expression of the paths of those that do, as in "video_encoder/.*".
+        init_from: folders of models, or of parts of the network, whose weights replace the random ones.
+        init_only: what is taken of each folder, if not all: as many regular expressions of paths, as in
+            "video_encoder/.*".
     """
 
     steps: int | None = None
@@ -133,8 +136,8 @@ class TrainConfig:
     keep: int = 2
     log_every: int = 10
     resume: str | None = None
-    init_from: str | None = None
-    init_only: str = ".*"
+    init_from: tuple[str, ...] = ()
+    init_only: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         one_unit("train.steps", self.steps, self.epochs)
@@ -143,9 +146,28 @@ class TrainConfig:
         compute_dtype(self.precision)
         if self.remat not in REMAT_POLICIES:
             raise UserError(f"unknown remat {self.remat!r}: the choices are {', '.join(REMAT_POLICIES)}")
+        self._check_initial_weights()
         self._check_evaluators()
         if self.steps is not None and not self.optimizer.counts_epochs:
             make_optimizer(self.optimizer, self.steps)  # raises what only the two together show, before the slow start
+
+    @property
+    def initial_weights(self) -> tuple[tuple[Path, str], ...]:
+        """The folders of `init_from`, each with the pattern of what is taken of it."""
+        only = self.init_only or (".*",) * len(self.init_from)
+        return tuple(zip(map(Path, self.init_from), only, strict=True))
+
+    def _check_initial_weights(self) -> None:
+        if self.init_only and len(self.init_only) != len(self.init_from):
+            raise UserError(
+                f"train.init_only holds {len(self.init_only)} patterns, but train.init_from {len(self.init_from)} "
+                "folders: give one for each folder, or none"
+            )
+        for only in self.init_only:
+            try:
+                re.compile(only)
+            except re.error as error:
+                raise UserError(f"train.init_only holds {only!r}, which is no regular expression: {error}") from error
 
     def _check_evaluators(self) -> None:
         evaluators = {evaluator.name: evaluator for evaluator in self.evaluators}

@@ -28,8 +28,9 @@ def count_flops(function: Callable, *arguments: Any) -> int:
     """Returns the multiplications and additions in the matrix products and convolutions of a call, of arrays or shapes.
 
     A loop counts as often as it runs, a choice as its dearest branch, and `while`, whose turns no shape tells, once.
-    Multiplications by the zeros that pad a map count, those by zeros between its elements do not. Elementwise
-    arithmetic is left out: norms, activations, and the depthwise filters that are written as shifted sums.
+    What every device computes alike counts for each. Multiplications by the zeros that pad a map count, those by zeros
+    between its elements do not. Elementwise arithmetic is left out: norms, activations, and the depthwise filters that
+    are written as shifted sums.
     """
     return _of_jaxpr(jax.make_jaxpr(function)(*arguments).jaxpr)
 
@@ -54,6 +55,8 @@ def _of_equation(equation: JaxprEqn) -> int:
         return max(inner)
     if name == "scan":
         return params["length"] * sum(inner)
+    if name == "shard_map":  # its body is the work of one device
+        return math.prod(params["mesh"].shape[axis] for axis in params["newly_manual_axes"]) * sum(inner)
     if name == "pallas_call":  # its body is one block of the grid
         return math.prod(params["grid_mapping"].grid) * sum(inner)
     return sum(inner)

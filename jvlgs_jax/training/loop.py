@@ -1,21 +1,27 @@
-"""The training loop."""
+"""The training loop.
+
+The workdir receives `checkpoints/`, `metrics.jsonl`, `timing.jsonl`, `tensorboard/`, at the end the model folder
+`model/` and `scores.json`, and if the config selects a best checkpoint, `model_best/` and `scores_best.json`. A
+training that was killed and started again ends with exactly the same weights and metrics.
+
+With several processes (`processes.join_processes`), all train with the same arguments; they share each batch and the
+held-out scenes, and the first one writes. The workdir is a folder that all of them see. Ctrl-C and SIGTERM to any
+process save a checkpoint and then take their usual effect in all.
+"""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grain
-import jax
 from flax import nnx
 
 from jvlgs_jax.data.batch_iterator import placement, process_shard
-from jvlgs_jax.data.batches import DataConfig, batch_shapes, steps_per_epoch, training_batches
+from jvlgs_jax.data.batches import DataConfig, steps_per_epoch, training_batches
 from jvlgs_jax.data.clip_source import TrainingSource
-from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import tokenize
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.model_folder import ModelBundle
@@ -25,26 +31,22 @@ from jvlgs_jax.training.chips import chip_of_kind
 from jvlgs_jax.training.config import TrainConfig
 from jvlgs_jax.training.evaluators.findings import Findings, HeldOut
 from jvlgs_jax.training.evaluators.schedule import Evaluators
-from jvlgs_jax.training.flops import step_flops
 from jvlgs_jax.training.interruption import DeferredInterruption, SharedInterruption
-from jvlgs_jax.training.losses import loss_function
-from jvlgs_jax.training.mesh import batch_sharding, make_mesh, shardings, with_shardings
-from jvlgs_jax.training.optimizer import make_optimizer
 from jvlgs_jax.training.outcome import LAST, JudgedModel, best_selection
 from jvlgs_jax.training.processes import is_first
+from jvlgs_jax.training.program import TrainingProgram, training_program
 from jvlgs_jax.training.provenance import code_version
 from jvlgs_jax.training.recorder import Recorder
 from jvlgs_jax.training.state import (
     TrainState,
-    create_state,
     evaluation_model,
     gathered_model,
-    materialize,
     trained_model,
     with_weights,
 )
-from jvlgs_jax.training.step import TrainStep, make_train_step, text_features
+from jvlgs_jax.training.step import TrainStep
 from jvlgs_jax.training.step_clock import StepClock
+from jvlgs_jax.training.text_features import text_features
 from jvlgs_jax.training.trace import Trace
 
 
@@ -79,15 +81,7 @@ def train(
 ) -> list[JudgedModel]:
     """Trains a model on `sources`, or goes on where an earlier call with this workdir stopped, and evaluates it.
 
-    The workdir receives `checkpoints/`, `metrics.jsonl`, `timing.jsonl`, `tensorboard/`, at the end the model folder
-    `model/` and `scores.json`, and if the config selects a best checkpoint, `model_best/` and `scores_best.json`. A
-    training that was killed and started again ends with exactly the same weights and metrics.
-
-    With several processes (`processes.join_processes`), all call it with the same arguments; they share each batch and
-    the held-out scenes, and the first one writes. The workdir is a folder that all of them see.
-
-    Ctrl-C and SIGTERM to any process save a checkpoint and then take their usual effect in all. Call it from the main
-    thread.
+    Call it from the main thread.
 
     Args:
         make_model: builds the network with its random weights; it is traced, so that they are made where they live.
@@ -108,76 +102,85 @@ def train(
     """
     config = config.in_steps(steps_per_epoch(sources, data) if sources else 1)
     workdir.mkdir(parents=True, exist_ok=True)
-    bundle = ModelBundle(
-        nnx.eval_shape(make_model), prompts, data.planes, data.input_size, data.clips.step, data.clips.direction
-    )
-    optimizer = make_optimizer(config.optimizer, config.total_steps)
-    mesh = make_mesh(config.mesh)
-    place = placement(batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches))
+    program = training_program(make_model, data, config)
     about = {"experiment": about, "steps": config.total_steps, "code": code_version()}
-
-    def build(remat: str = config.remat) -> tuple[nnx.GraphDef, TrainState]:
-        has_ema = config.optimizer.ema_decay is not None
-        model = make_model()
-        model.set_attributes(remat=remat)
-        return create_state(model, config.optimizer.frozen, optimizer, ema=has_ema)
-
-    graphdef, abstract = jax.eval_shape(build)
-    places, shapes = shardings(abstract, mesh), batch_shapes(data)
+    windows = data.clips.step, data.clips.direction
+    bundle = ModelBundle(nnx.eval_shape(make_model), prompts, data.planes, data.input_size, *windows)
+    place = placement(program.rows)
     with (
         closing(training_batches(sources, data, seed=seed, shard=process_shard(), place=place)) as batches,
         DeferredInterruption() as own,
         Checkpoints(workdir, bundle, keep=config.keep, about=about) as checkpoints,
     ):
-        evaluators = Evaluators(config, held_out, data=data, mesh=mesh, stopped=lambda: own.requested is not None)
-        state = _saved(with_shardings(abstract, places), config, checkpoints, batches)
-        if state is None:
-            state = materialize(lambda: build()[1], places)
-            if config.init_from is not None:
-                init = Path(config.init_from), config.init_only
-                state = with_weights(graphdef, state, config.optimizer.frozen, *init)
-        step_of = partial(
-            make_train_step,
-            shardings=places,
-            config=config.optimizer,
-            optimizer=optimizer,
-            precision=config.precision,
-            loss=loss_function(config.loss),
-            planes=input_planes(data.planes),
-            text=text_features(evaluation_model(graphdef, state), tokenize(prompts), config.optimizer.frozen),
+        evaluators = Evaluators(
+            config, held_out, data=data, mesh=program.mesh, stopped=lambda: own.requested is not None
         )
-        clock = StepClock(clips_per_step=data.batch_size, devices=mesh.size)
-        if (chip := chip_of_kind(mesh.devices.flat[0].device_kind)) is not None:
-            # Of the work that the model asks for: what remat computes again is no use.
-            plain, _ = jax.eval_shape(lambda: build("none"))
-            clock.compare(flops_per_step=step_flops(step_of(plain), abstract, shapes), peak_flops=chip.peak_flops)
-        recorder = Recorder(
-            workdir,
-            start=int(state.step),
-            steps=config.total_steps,
-            log_every=config.log_every,
-            clock=clock,
-            checkpoints=checkpoints,
-            about=about,
-        )
-        run = _Run(
-            config=config,
-            train_step=step_of(graphdef),
-            batches=batches,
-            bundle=lambda state: replace(bundle, model=trained_model(graphdef, state)),
-            evaluators=evaluators,
-            checkpoints=checkpoints,
-            interruption=SharedInterruption(own),
-            clock=clock,
-            recorder=recorder,
-            trace=Trace(workdir, profile),
-        )
-        with recorder:
-            state, found = _loop(state, run)
-        checkpoints.wait()
-        judged = None if run.interruption.settled() or found is None else _conclude(workdir, state, found, run)
-        if judged is None and is_first():
-            print(f"{workdir}: saved at step {state.step}; the same command goes on from there", file=sys.stderr)
+        state = _first_state(program, checkpoints, batches)
+        run = _prepared(workdir, program, state, bundle, batches, evaluators, checkpoints, own, about, profile)
+        return _carry_out(workdir, state, run)
+
+
+def _first_state(program: TrainingProgram, checkpoints: Checkpoints, batches: grain.DatasetIterator) -> TrainState:
+    """Returns what the training starts from or goes on with, with `batches` at its place."""
+    config = program.config
+    state = _saved(program.shapes, config, checkpoints, batches)
+    if state is not None:
+        return state
+    state = program.random_state()
+    if config.init_from:
+        state = with_weights(program.graphdef, state, config.optimizer.frozen, config.initial_weights)
+    return state
+
+
+def _prepared(
+    workdir: Path,
+    program: TrainingProgram,
+    state: TrainState,
+    bundle: ModelBundle,
+    batches: grain.DatasetIterator,
+    evaluators: Evaluators,
+    checkpoints: Checkpoints,
+    own: DeferredInterruption,
+    about: Mapping[str, Any],
+    profile: range,
+) -> _Run:
+    """Builds the step for `state`, and what records it."""
+    config, graphdef = program.config, program.graphdef
+    text = text_features(evaluation_model(graphdef, state), tokenize(bundle.prompts), config.optimizer.frozen)
+    clock = StepClock(clips_per_step=program.data.batch_size, devices=program.mesh.size)
+    if (chip := chip_of_kind(program.mesh.devices.flat[0].device_kind)) is not None:
+        clock.compare(flops_per_step=program.useful_flops(text), peak_flops=chip.peak_flops)
+    recorder = Recorder(
+        workdir,
+        start=int(state.step),
+        steps=config.total_steps,
+        log_every=config.log_every,
+        clock=clock,
+        checkpoints=checkpoints,
+        about=about,
+    )
+    return _Run(
+        config=config,
+        train_step=program.step(text),
+        batches=batches,
+        bundle=lambda state: replace(bundle, model=trained_model(graphdef, state)),
+        evaluators=evaluators,
+        checkpoints=checkpoints,
+        interruption=SharedInterruption(own),
+        clock=clock,
+        recorder=recorder,
+        trace=Trace(workdir, profile),
+    )
+
+
+def _carry_out(workdir: Path, state: TrainState, run: _Run) -> list[JudgedModel]:
+    """Trains from `state` to the end and writes the models; none of either if it is interrupted."""
+    with run.recorder:
+        state, found = _loop(state, run)
+    run.checkpoints.wait()
+    judged = None if run.interruption.settled() or found is None else _conclude(workdir, state, found, run)
+    if judged is None and is_first():
+        print(f"{workdir}: saved at step {state.step}; the same command goes on from there", file=sys.stderr)
     return judged or []
 
 

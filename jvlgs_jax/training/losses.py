@@ -9,13 +9,14 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.models.global_batch import global_mean, global_sum
 
 EDGE_WINDOW = 31  # pixels
 EDGE_GAIN = 5.0
 
 
 class StructureLoss(NamedTuple):
-    """A structure loss and its two terms, each a mean over images."""
+    """A structure loss and its two terms, each a mean over the images of the global batch (`models.global_batch`)."""
 
     bce: Float[Array, ""]
     iou: Float[Array, ""]  # one minus the weighted intersection over union
@@ -49,9 +50,9 @@ def structure_loss_published(
     bce = optax.sigmoid_binary_cross_entropy(logits, mask)
     weights = edge_weights(mask)
     if ignored is None:
-        return StructureLoss(bce.mean(), _weighted_iou_loss(logits, mask, weights))
+        return StructureLoss(global_mean(bce), _weighted_iou_loss(logits, mask, weights))
     known = 1 - ignored
-    mean = (known * bce).sum() / jnp.maximum(known.sum(), 1)
+    mean = global_sum(known * bce) / jnp.maximum(global_sum(known), 1)
     return StructureLoss(mean, _weighted_iou_loss(logits, mask, known * weights))
 
 
@@ -66,7 +67,7 @@ def structure_loss_intended(
         weights = (1 - ignored) * weights
     bce = optax.sigmoid_binary_cross_entropy(logits, mask)
     return StructureLoss(
-        (_sum(weights * bce) / jnp.maximum(_sum(weights), 1)).mean(),
+        global_mean(_sum(weights * bce) / jnp.maximum(_sum(weights), 1)),
         _weighted_iou_loss(logits, mask, weights),
     )
 
@@ -101,7 +102,7 @@ def _weighted_iou_loss(
     probability = jax.nn.sigmoid(logits)
     intersection = _sum(weights * probability * mask)
     total = _sum(weights * (probability + mask))
-    return (1 - (intersection + 1) / (total - intersection + 1)).mean()
+    return global_mean(1 - (intersection + 1) / (total - intersection + 1))
 
 
 def _sum(image: Float[Array, "*b h w 1"]) -> Float[Array, "*b"]:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import jax
 from jax.sharding import AbstractMesh, AxisType, Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.training.variable_paths import variable_path
@@ -63,7 +64,7 @@ def make_mesh(config: MeshConfig, devices: Sequence[jax.Device] | None = None) -
     return jax.make_mesh((data, config.fsdp), (DATA, FSDP), axis_types=axes, devices=devices[:count])
 
 
-def batch_sharding(mesh: Mesh, batch_size: int, micro_batches: int) -> NamedSharding:
+def batch_sharding(mesh: Mesh | AbstractMesh, batch_size: int, micro_batches: int) -> NamedSharding:
     """Returns where the rows of a batch live; UserError for a batch that the devices cannot share equally."""
     least = mesh.size * micro_batches
     if batch_size % least:
@@ -87,6 +88,14 @@ def shardings(tree: T, mesh: Mesh | AbstractMesh) -> T:
 def with_shardings(tree: T, places: T) -> T:
     """Returns the shapes of `tree` with the shardings `places`: what a checkpoint is restored to."""
     return jax.tree.map(lambda x, place: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), tree, places)
+
+
+def summed_over_devices(x: Array, place: NamedSharding) -> Array:
+    """Returns, inside `shard_map`, the sum of all devices' arrays `x`: of it, each has the part that `place` says."""
+    if FSDP not in place.spec or place.mesh.shape[FSDP] == 1:
+        return jax.lax.psum(x, (DATA, FSDP))
+    cut = place.spec.index(FSDP)
+    return jax.lax.psum(jax.lax.psum_scatter(x, FSDP, scatter_dimension=cut, tiled=True), DATA)
 
 
 def on_one_device(tree: T) -> T:

@@ -7,8 +7,9 @@ from jvlgs_jax.errors import UserError
 
 PRECISIONS = {"float32": jnp.dtype("float32"), "bfloat16": jnp.dtype("bfloat16")}
 
-# The CLIP text model would take its softmax in the precision of its parameters; for a few prompts, speed is no matter.
-_KEPT = "text_encoder"
+# The part that stays in float32: the CLIP text model would take its softmax in the precision of its parameters, and
+# for a few prompts speed is no matter.
+TEXT_ENCODER = "text_encoder"
 
 
 def compute_dtype(name: str) -> jnp.dtype:
@@ -22,7 +23,7 @@ def cast_parameters(state: nnx.State, dtype: jnp.dtype) -> nnx.State:
     """Returns `state` with its parameters in `dtype`, but for those of the text encoder and the running statistics."""
 
     def cast(path: tuple, variable: nnx.Variable) -> nnx.Variable:
-        if path[0] == _KEPT or not isinstance(variable, nnx.Param):
+        if path[0] == TEXT_ENCODER or not isinstance(variable, nnx.Param):
             return variable
         return variable.replace(variable.get_value().astype(dtype))
 

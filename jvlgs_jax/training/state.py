@@ -86,15 +86,20 @@ def materialize(build: Callable[[], TrainState], shardings: TrainState) -> Train
 
 
 def with_weights(
-    graphdef: nnx.GraphDef, state: TrainState, frozen: Sequence[str], folder: Path, only: str = ".*"
+    graphdef: nnx.GraphDef, state: TrainState, frozen: Sequence[str], sources: Sequence[tuple[Path, str]]
 ) -> TrainState:
-    """Returns `state` with the weights of a model folder, or of one of a part of the network, in place of its own.
+    """Returns `state` with the weights of model folders, or of ones of parts of the network, in place of its own.
 
-    Only those are taken whose path matches the regular expression `only` as a whole. UserError for a folder that does
-    not fit.
+    Of each folder in `sources` those are taken whose path matches its regular expression as a whole. UserError for a
+    folder that does not fit, and for an array that two of them give.
     """
     model = nnx.merge(graphdef, state.params, state.frozen, state.stats, copy=True)
-    initialize(model, folder, only)
+    givers: dict[str, Path] = {}
+    for folder, only in sources:
+        for path in initialize(model, folder, only):
+            if path in givers:
+                raise UserError(f"{givers[path]} and {folder} both give {path}: choose by train.init_only, or name one")
+            givers[path] = folder
     _, *groups = nnx.split(model, *variable_groups(frozen))
     places = jax.tree.map(lambda x: x.sharding, (state.params, state.frozen, state.stats))
     params, frozen_variables, stats = jax.device_put(tuple(groups), places)

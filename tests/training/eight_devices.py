@@ -4,6 +4,7 @@ import os
 
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -27,13 +28,16 @@ from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.training.mesh import MeshConfig, batch_sharding, make_mesh, on_one_device, shardings, with_shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state, evaluation_model, materialize
-from jvlgs_jax.training.step import make_train_step, text_features
+from jvlgs_jax.training.step import make_train_step
+from jvlgs_jax.training.text_features import text_features
 from training.toy import DATA, FROZEN, ToyNetwork, toy_config, toy_scene, toy_source, toy_train
 
-MESHES = {
-    "one": MeshConfig(data=1),
-    "data8": MeshConfig(data=8),
-    "data4_fsdp2": MeshConfig(data=4, fsdp=2),
+MESHES = {  # and micro-batches
+    "one": (MeshConfig(data=1), 1),
+    "data8": (MeshConfig(data=8), 1),
+    "data4_fsdp2": (MeshConfig(data=4, fsdp=2), 1),
+    "one_in_two": (MeshConfig(data=1), 2),
+    "data2_fsdp2_in_two": (MeshConfig(data=2, fsdp=2), 2),
 }
 # The large epsilon keeps Adam from blowing up the rounding of gradients that are zero in exact arithmetic.
 OPTIMIZER = OptimizerConfig(learning_rate=1e-2, epsilon=1e-3, frozen=FROZEN, ema_decay=0.5, gradient_norm=1.0)
@@ -66,10 +70,12 @@ def build() -> tuple[nnx.GraphDef, TrainState]:
 def batch(seed: int) -> Batch:
     rng = np.random.default_rng(seed)
     planes = rng.uniform(0, 255, (ROWS, 3, SIZE, SIZE, 3)).astype(np.float32)
-    return Batch(planes, (planes[:, :1, :, :, :1] > 128).astype(np.float32))
+    known = rng.uniform(size=ROWS) * rng.uniform(size=(1, SIZE, SIZE, 1, ROWS))  # another share in each row
+    ignored = (np.moveaxis(known, -1, 0) < 0.1).astype(np.float32)
+    return Batch(planes, (planes[:, :1, :, :, :1] > 128).astype(np.float32), ignored)
 
 
-def steps_on(config: MeshConfig) -> tuple[TrainState, dict[str, np.ndarray]]:
+def steps_on(config: MeshConfig, micro_batches: int) -> tuple[TrainState, dict[str, np.ndarray]]:
     """The state after the steps, and what there is to compare of it."""
     mesh = make_mesh(config)
     graphdef, abstract = jax.eval_shape(build)
@@ -79,13 +85,13 @@ def steps_on(config: MeshConfig) -> tuple[TrainState, dict[str, np.ndarray]]:
     train_step = make_train_step(
         graphdef,
         shardings=places,
-        config=OPTIMIZER,
+        config=dataclasses.replace(OPTIMIZER, micro_batches=micro_batches),
         optimizer=make_optimizer(OPTIMIZER, STEPS),
         loss=structure_loss_published,
         planes=input_planes("temporal"),
         text=text_features(model, tokenize(DEFAULT_PROMPTS), OPTIMIZER.frozen),
     )
-    place, losses = placement(batch_sharding(mesh, ROWS, 1)), []
+    place, losses = placement(batch_sharding(mesh, ROWS, micro_batches)), []
     for step in range(STEPS):
         state, metrics = train_step(state, place(batch(step)))
         losses.append(float(metrics["loss"]))
@@ -125,8 +131,9 @@ if __name__ == "__main__":
     jax.config.update("jax_platforms", "cpu")
     folder = Path(sys.argv[1])
     mesh_module.LEAST_SHARDED = 0  # the arrays of a small network are small
-    for name, config in MESHES.items():
-        state, found = steps_on(config)
+    states = {}
+    for name, (config, micro_batches) in MESHES.items():
+        states[name], found = steps_on(config, micro_batches)
         np.savez(folder / f"{name}.npz", **found)
-    checkpoint_on_fewer_devices(folder / "run", state)
+    checkpoint_on_fewer_devices(folder / "run", states["data4_fsdp2"])
     train_and_go_on_elsewhere(folder)

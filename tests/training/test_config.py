@@ -76,3 +76,15 @@ def test_evaluators_and_selection_fit_each_other(changes: dict, message: str):
 def test_an_evaluator_that_cannot_be(settings: dict, message: str):
     with pytest.raises(UserError, match=message):
         EvaluatorConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("only", "message"),
+    [
+        (("video_encoder/.*",), "init_only holds 1 patterns, but train.init_from 2 folders"),
+        (("video_encoder/.*", "("), r"init_only holds '\(', which is no regular expression"),
+    ],
+)
+def test_what_is_taken_of_each_folder(only: tuple[str, ...], message: str):
+    with pytest.raises(UserError, match=message):
+        dataclasses.replace(PUBLISHED, init_from=("a", "b"), init_only=only)

@@ -86,3 +86,11 @@ def test_a_pallas_kernel_counts_for_every_block():
 
 def test_a_traced_call_counts_the_same():
     assert traced_flops(jax.jit(lambda x: x @ x).trace(MATRIX)) == PRODUCT
+
+
+def test_what_is_mapped_over_devices_counts_for_each():
+    mesh = jax.sharding.AbstractMesh((4, 2), ("data", "fsdp"))
+    rows = jax.sharding.PartitionSpec(("data", "fsdp"))
+    multiply = jax.shard_map(lambda x: x @ x.T @ x, mesh=mesh, in_specs=rows, out_specs=rows)
+    each = 2 * 2 * (2 * 2 * 16)
+    assert count_flops(multiply, shape(16, 16)) == 8 * each

@@ -10,7 +10,7 @@ import pytest
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.weight_files import read_weights
-from jvlgs_jax.training import loop
+from jvlgs_jax.training import loop, program
 from jvlgs_jax.training.chips import Chip
 from jvlgs_jax.training.config import EvaluatorConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig
@@ -93,12 +93,12 @@ def test_resume_goes_on_exactly_in_a_new_workdir(tmp_path: Path):
 def test_init_from_takes_weights_alone(tmp_path: Path):
     still = OptimizerConfig(learning_rate=1e-30)
     toy_train(tmp_path / "first", toy_config(steps=4))
-    toy_train(tmp_path / "second", toy_config(steps=1, init_from=str(tmp_path / "first" / "model"), optimizer=still))
+    toy_train(tmp_path / "second", toy_config(steps=1, init_from=(str(tmp_path / "first" / "model"),), optimizer=still))
     assert record(tmp_path / "second")[0]["step"] == 0
     first, second = weights(tmp_path / "first"), weights(tmp_path / "second")
     np.testing.assert_array_equal(second["head/kernel"], first["head/kernel"])
     # Once there is a checkpoint it goes first, so what init_from names need not exist any more.
-    toy_train(tmp_path / "second", toy_config(steps=2, init_from=str(tmp_path / "gone"), optimizer=still))
+    toy_train(tmp_path / "second", toy_config(steps=2, init_from=(str(tmp_path / "gone"),), optimizer=still))
 
 
 @pytest.mark.slow
@@ -136,7 +136,7 @@ def test_ctrl_c_saves_and_the_next_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     toy_train(tmp_path / "straight", toy_config(steps=6, save_every=100))
-    monkeypatch.setattr(loop, "make_train_step", interrupting_after(3, loop.make_train_step, signal.SIGINT))
+    monkeypatch.setattr(program, "make_train_step", interrupting_after(3, program.make_train_step, signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         toy_train(tmp_path / "stopped", toy_config(steps=6, save_every=100))
     monkeypatch.undo()

@@ -61,12 +61,29 @@ def test_the_weights_of_a_folder_or_of_a_part_of_it_replace_the_own(tmp_path: Pa
     own = flatten(nnx.state(evaluation_model(graphdef, state)))
     for only, taken in ((".*", set(own)), ("levels/.*|text_encoder/.*", {path for path in own if path[0] in "lt"})):
         begun = flatten(
-            nnx.state(evaluation_model(graphdef, with_weights(graphdef, state, FROZEN, tmp_path / "other", only)))
+            nnx.state(evaluation_model(graphdef, with_weights(graphdef, state, FROZEN, [(tmp_path / "other", only)])))
         )
         for path, value in own.items():
             np.testing.assert_array_equal(begun[path], value + (path in taken), err_msg=f"{only} {path}")
     with pytest.raises(UserError, match=r"other: none of its arrays matches 'video_encoder/\.\*'"):
-        with_weights(graphdef, state, FROZEN, tmp_path / "other", "video_encoder/.*")
+        with_weights(graphdef, state, FROZEN, [(tmp_path / "other", "video_encoder/.*")])
+
+
+def test_parts_come_from_several_folders(tmp_path: Path):
+    for name, added in (("one", 1), ("two", 2)):
+        other = toy_bundle()
+        nnx.update(other.model, jax.tree.map(lambda x, added=added: x + added, nnx.state(other.model)))
+        save_model(tmp_path / name, other)
+    graphdef, state = create_state(toy_network(), FROZEN, ADAM, ema=False)
+    own = flatten(nnx.state(evaluation_model(graphdef, state)))
+    sources = [(tmp_path / "one", "levels/.*"), (tmp_path / "two", "text_encoder/.*")]
+    begun = flatten(nnx.state(evaluation_model(graphdef, with_weights(graphdef, state, FROZEN, sources))))
+    added = {"levels": 1, "text_encoder": 2}
+    for path, value in own.items():
+        np.testing.assert_array_equal(begun[path], value + added.get(path.split("/")[0], 0), err_msg=path)
+    both = [(tmp_path / "one", "head/.*"), (tmp_path / "two", ".*bias")]
+    with pytest.raises(UserError, match=r"one and .*two both give head/bias: choose by train.init_only"):
+        with_weights(graphdef, state, FROZEN, both)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.training.mesh import MeshConfig, make_mesh, shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state
-from jvlgs_jax.training.step import CachedPrompts, TrainedPrompts, TrainStep, make_train_step, text_features
+from jvlgs_jax.training.step import TrainStep, make_train_step
+from jvlgs_jax.training.text_features import CachedPrompts, TrainedPrompts, text_features
 from training.toy import FROZEN, ToyNetwork, toy_batch, toy_network
 
 TOKENS = tokenize(DEFAULT_PROMPTS)

@@ -17,7 +17,7 @@ from typing import NamedTuple, NoReturn
 
 import jax
 
-from jvlgs_jax.training import loop
+from jvlgs_jax.training import program
 from jvlgs_jax.training.checkpoints import FOLDER, checkpoint_steps
 from jvlgs_jax.training.config import EvaluatorConfig, SelectionConfig
 from training.toy import toy_config, toy_train
@@ -76,7 +76,7 @@ def arrange(blow: Blow, workdir: Path) -> None:
     elif blow.after == "file":
         sys.addaudithook(watch)
     else:
-        loop.make_train_step = counting(count, loop.make_train_step)
+        program.make_train_step = counting(count, program.make_train_step)
 
 
 def counting(count: Callable[[], None], make_train_step: Callable) -> Callable:

@@ -1,0 +1,107 @@
+"""A training as a program: what its devices hold and what they do in a step, known from shapes alone."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import jax
+import optax
+from flax import nnx
+from jax.sharding import Mesh, NamedSharding
+
+from jvlgs_jax.data.batches import Batch, DataConfig, batch_shapes
+from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.training.config import TrainConfig
+from jvlgs_jax.training.flops import step_flops
+from jvlgs_jax.training.losses import loss_function
+from jvlgs_jax.training.mesh import batch_sharding, make_mesh, shardings, with_shardings
+from jvlgs_jax.training.optimizer import make_optimizer
+from jvlgs_jax.training.state import TrainState, create_state, materialize
+from jvlgs_jax.training.step import TrainStep, make_train_step
+from jvlgs_jax.training.text_features import TextFeatures
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgram:
+    """The parts of a training that do not depend on its data and its weights; `training_program` builds one.
+
+    Attributes:
+        make_model: builds the network with its random weights.
+        config: the training, in steps.
+        data: how its batches are made.
+        mesh: the devices.
+        rows: where the rows of a batch live.
+        optimizer: how parameters are changed.
+        graphdef: structure of the network.
+        shapes: of the state, with the sharding of each array.
+    """
+
+    make_model: Callable[[], Jvlgs]
+    config: TrainConfig
+    data: DataConfig
+    mesh: Mesh
+    rows: NamedSharding
+    optimizer: optax.GradientTransformation
+    graphdef: nnx.GraphDef
+    shapes: TrainState
+
+    @property
+    def batch(self) -> Batch:
+        """The shapes of a batch, with their sharding."""
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.rows), batch_shapes(self.data)
+        )
+
+    def random_state(self) -> TrainState:
+        """Returns the state of a training that starts from random weights, made where it lives."""
+        places = jax.tree.map(lambda shape: shape.sharding, self.shapes)
+        return materialize(lambda: _build(self.make_model, self.config, self.optimizer)[1], places)
+
+    def step(self, text: TextFeatures) -> TrainStep:
+        """Returns the compiled step; see `make_train_step`."""
+        return make_train_step(
+            self.graphdef,
+            shardings=jax.tree.map(lambda shape: shape.sharding, self.shapes),
+            config=self.config.optimizer,
+            optimizer=self.optimizer,
+            loss=loss_function(self.config.loss),
+            planes=input_planes(self.data.planes),
+            text=text,
+            precision=self.config.precision,
+        )
+
+    def useful_flops(self, text: TextFeatures) -> int:
+        """Returns the operations of a step as the model asks for them: what remat computes again is no use."""
+        config = replace(self.config, remat="none")
+        graphdef, _ = jax.eval_shape(lambda: _build(self.make_model, config, self.optimizer))
+        return step_flops(replace(self, config=config, graphdef=graphdef).step(text), self.shapes, self.batch)
+
+
+def training_program(
+    make_model: Callable[[], Jvlgs], data: DataConfig, config: TrainConfig, devices: Sequence[jax.Device] | None = None
+) -> TrainingProgram:
+    """Returns the program of a training on the first of `devices`, by default of all, that `config.mesh` has a use for.
+
+    UserError for a config that does not fit the network or the devices.
+    """
+    optimizer = make_optimizer(config.optimizer, config.total_steps)
+    mesh = make_mesh(config.mesh, devices)
+    graphdef, state = jax.eval_shape(lambda: _build(make_model, config, optimizer))
+    return TrainingProgram(
+        make_model=make_model,
+        config=config,
+        data=data,
+        mesh=mesh,
+        rows=batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches),
+        optimizer=optimizer,
+        graphdef=graphdef,
+        shapes=with_shardings(state, shardings(state, mesh)),
+    )
+
+
+def _build(
+    make_model: Callable[[], Jvlgs], config: TrainConfig, optimizer: optax.GradientTransformation
+) -> tuple[nnx.GraphDef, TrainState]:
+    model = make_model()
+    model.set_attributes(remat=config.remat)
+    return create_state(model, config.optimizer.frozen, optimizer, ema=config.optimizer.ema_decay is not None)
