@@ -3,10 +3,14 @@
 Each takes the ConfigDict of `experiment.default_config` and changes it; a config file may change it further.
 """
 
+from collections.abc import Mapping
+
 from ml_collections import ConfigDict
 
+from jvlgs_jax.data.batches import MixedDataset
 from jvlgs_jax.experiment import to_config_dict
 from jvlgs_jax.models.pvt_v2 import PvtV2Config
+from jvlgs_jax.models.text_encoder import TextEncoderConfig
 from jvlgs_jax.simulation.presets import preset
 from jvlgs_jax.simulation.training_source import SimulatedClips
 from jvlgs_jax.training.config import EvaluatorConfig
@@ -88,6 +92,50 @@ def simulated_pretraining(config: ConfigDict, *, encoder: str, clips_per_batch: 
     config.train.optimizer.ema_decay = 0.9999
     config.train.evaluators = ()
     config.train.save_every = 1_000
+
+
+def small_network(config: ConfigDict) -> None:
+    """Under a million parameters beside the text encoder, and parts of ours in place of published ones."""
+    config.model.encoder = to_config_dict(
+        PvtV2Config(dims=(16, 32, 64, 96), depths=(2, 2, 2, 2), heads=(1, 2, 4, 4), mlp_ratios=(4, 4, 4, 4))
+    )
+    config.model.channels = 24
+    config.model.text = to_config_dict(TextEncoderConfig.tiny())
+    config.model.fusion = "prompt_attention"
+    config.model.decoder = "fine_fpn"
+
+
+def plumes_on_disk(config: ConfigDict, weights: Mapping[str, float], *, root: str = "data") -> None:
+    """Trains on prepared simulated clips: `weights` says how often one of each preset is drawn, the first being 1."""
+    first, *others = weights
+    config.data.root = root
+    config.data.dataset = f"plume_sim/{first}"
+    config.data.mixed_with = tuple(
+        MixedDataset(root=root, dataset=f"plume_sim/{other}", weight=weights[other]) for other in others
+    )
+    config.data.planes = "temporal"
+    config.data.clips.length = 4
+    config.data.batch_size = 5
+    config.data.leak_free_share = 0.3
+    config.data.augmentation.salt_and_pepper = 0.0  # to the overlap of a frame without gas a few wrong pixels are all
+    config.data.augmentation.brightness = (0.8, 1.2)
+    config.data.augmentation.contrast = (0.6, 1.4)
+    config.data.augmentation.sharpness = (0.5, 1.5)
+
+
+def from_random_weights(config: ConfigDict, *, steps: int, learning_rate: float) -> None:
+    """AdamW with a cosine, gradients of norm 1 at most and a running mean of weights; the text encoder stays."""
+    config.train.steps = steps
+    config.train.save_every = 250
+    config.train.optimizer.name = "adamw"
+    config.train.optimizer.learning_rate = learning_rate
+    config.train.optimizer.gradient_clamp = None
+    config.train.optimizer.gradient_norm = 1.0
+    config.train.optimizer.schedule = "warmup_cosine"
+    config.train.optimizer.warmup_steps = steps // 25
+    config.train.optimizer.frozen = TEXT_FROZEN
+    config.train.optimizer.ema_decay = 0.995
+    config.train.evaluators = ()
 
 
 def pod_training(config: ConfigDict) -> None:
