@@ -1,5 +1,8 @@
 """`jvlgs evaluate --checkpoint PATH --data-dir DIR --output DIR`: scores a model on labelled scenes.
 
+`jvlgs evaluate --checkpoint PATH --suite FOLDER_OR_FILE --output DIR` scores it on many datasets, beside baselines, and
+writes one table of all.
+
 `jvlgs evaluate --follow WORKDIR` scores each checkpoint of a running training as it appears, as its config says.
 """
 
@@ -9,6 +12,7 @@ from pathlib import Path
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.scenes import labelled_scenes
+from jvlgs_jax.evaluation.suite import read_suite
 from jvlgs_jax.inference.postprocess import RULE_NAMES, mask_rule
 
 RECORDS, SCORES = "records.csv", "scores.json"
@@ -26,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "training is done; only --data-dir and --poll-seconds go with it",
     )
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="a dataset with truth, raw or prepared")
+    parser.add_argument(
+        "--suite",
+        type=Path,
+        metavar="PATH",
+        help="many datasets in place of --data-dir: a folder of them, or a suite file (docs/results.md); baselines are "
+        "scored too, and the same command again goes on",
+    )
     parser.add_argument(
         "--dataset", metavar="NAME", help="which of the datasets that `jvlgs prepare` has put there; default: raw files"
     )
@@ -56,20 +67,54 @@ def run(args: argparse.Namespace) -> int:
     """Scores the model, prints the tables and writes the records and scores; or follows a training."""
     if args.follow is not None:
         return _follow(args)
-    for name in ("data_dir", "output"):
+    for name in ("output",) if args.suite else ("data_dir", "output"):
         if getattr(args, name) is None:
             raise UserError(f"--{name.replace('_', '-')}=DIR is missing: --checkpoint needs it")
-    return _evaluate(args)
+    return _suite(args) if args.suite else _evaluate(args)
 
 
 def _follow(args: argparse.Namespace) -> int:
-    for name in ("dataset", "threshold", "split", "scenes", "baselines", "output"):
+    for name in ("suite", "dataset", "threshold", "split", "scenes", "baselines", "output"):
         if getattr(args, name):
             raise UserError(f"--follow scores what the training's config says: leave --{name} out")
 
     from jvlgs_jax.runs.follow import follow_training
 
     print(follow_training(args.follow, data_dir=args.data_dir, poll_seconds=args.poll_seconds))
+    return 0
+
+
+def _suite(args: argparse.Namespace) -> int:
+    for name in ("data_dir", "dataset", "threshold", "split", "scenes"):
+        if getattr(args, name):
+            raise UserError(f"--suite says which data to score on: leave --{name.replace('_', '-')} out")
+    datasets = read_suite(args.suite)
+    _make_folder(args.output)
+
+    # Imported here, so that help and bad paths need not wait for JAX.
+    from jvlgs_jax.cli.checkpoint import load_bundle
+    from jvlgs_jax.evaluation.suite_run import run_suite
+    from jvlgs_jax.evaluation.suite_table import CSV, JSON, MARKDOWN, means_table, save_suite, suite_rows
+    from jvlgs_jax.inference.segmenter import Segmenter
+    from jvlgs_jax.interop.fingerprint import fingerprint
+
+    bundle = load_bundle(args.checkpoint)
+    settings = {"model": fingerprint(bundle), "prompts": list(bundle.prompts), "rule": str(mask_rule(args.rule))}
+    outcome = run_suite(datasets, Segmenter(bundle), mask_rule(args.rule), settings, args.output)
+    if outcome.results:
+        rows = suite_rows(outcome.results)
+        notes = [
+            f"Checkpoint `{args.checkpoint}`, fingerprint `{settings['model'][:16]}`.",
+            f"Prompts: {', '.join(bundle.prompts)}.",
+            f"Rule: `{settings['rule']}`.",
+            *(f"Left out: {name}: {reason}" for name, reason in outcome.failures.items()),
+        ]
+        save_suite(args.output, rows, notes)
+        print(f"\nprompts: {', '.join(bundle.prompts)}\n\n{means_table(rows)}\n")
+        print(", ".join(str(args.output / name) for name in (MARKDOWN, CSV, JSON)))
+    if outcome.failures:
+        reasons = "; ".join(f"{name} ({reason})" for name, reason in outcome.failures.items())
+        raise UserError(f"{len(outcome.failures)} of {len(datasets)} datasets could not be scored: {reasons}")
     return 0
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from time import perf_counter
+from typing import Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -16,6 +17,8 @@ from jvlgs_jax.evaluation.records import FrameRecord, compare
 from jvlgs_jax.inference.postprocess import MaskRule
 
 MODEL = "model"
+
+_Item = TypeVar("_Item")
 
 # Called with a scene, the number of a frame, its probabilities and its 0/1 mask.
 Watch = Callable[[Scene, int, Float32[np.ndarray, "h w"], UInt8[np.ndarray, "h w"]], None]
@@ -32,9 +35,15 @@ class ProbabilitySource(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The records of every scene, in order, by method: "model", then the baselines by name."""
+    """What was found by each method: "model", then the baselines by name.
+
+    Attributes:
+        records: of every scene, in order.
+        seconds: that the method took for each scene by name, from frames in memory to masks.
+    """
 
     records: Mapping[str, Sequence[FrameRecord]]
+    seconds: Mapping[str, Mapping[str, float]]
 
 
 def evaluate(
@@ -51,19 +60,42 @@ def evaluate(
     """
     baselines = baselines or {}
     records: dict[str, list[FrameRecord]] = {method: [] for method in (MODEL, *baselines)}
+    seconds: dict[str, dict[str, float]] = {method: {} for method in records}
     for scene in scenes:
         truths = _truths(scene)
         frames = tqdm(scene.frames, desc=f"evaluate {scene.name}", unit="frame", leave=False, disable=None)
-        masks = rule.stream()
-        for index, (probability, truth) in enumerate(zip(segmenter.probabilities(frames), truths, strict=True)):
-            mask = masks.push(probability)
+        found = _timed(_masks(segmenter, frames, rule), seconds[MODEL], scene.name)
+        for index, ((probability, mask), truth) in enumerate(zip(found, truths, strict=True)):
             records[MODEL].append(compare(scene.name, index, mask, truth, probability))
             if watch is not None:
                 watch(scene, index, probability, mask)
         for name, baseline in baselines.items():
-            for index, (mask, truth) in enumerate(zip(baseline(scene.frames), truths, strict=True)):
+            masks = _timed(baseline(scene.frames), seconds[name], scene.name)
+            for index, (mask, truth) in enumerate(zip(masks, truths, strict=True)):
                 records[name].append(compare(scene.name, index, mask, truth))
-    return Evaluation(records=records)
+    return Evaluation(records=records, seconds=seconds)
+
+
+def _masks(
+    segmenter: ProbabilitySource, frames: Iterable[Frame], rule: MaskRule
+) -> Iterator[tuple[Float32[np.ndarray, "h w"], UInt8[np.ndarray, "h w"]]]:
+    masks = rule.stream()
+    for probability in segmenter.probabilities(frames):
+        yield probability, masks.push(probability)
+
+
+def _timed(items: Iterator[_Item], seconds: dict[str, float], scene: str) -> Iterator[_Item]:
+    """Passes `items` on and notes in `seconds` how long they took to make; what is done with them does not count."""
+    seconds[scene] = 0.0
+    while True:
+        start = perf_counter()
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        finally:
+            seconds[scene] += perf_counter() - start
+        yield item
 
 
 def _truths(scene: Scene) -> UInt8[np.ndarray, "n h w"]:

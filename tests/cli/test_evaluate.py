@@ -8,6 +8,7 @@ import pytest
 
 from jvlgs_jax.cli.main import main
 from jvlgs_jax.data.records.prepare import prepare
+from jvlgs_jax.evaluation.baselines import BASELINES
 from jvlgs_jax.evaluation.records import load_records
 
 
@@ -32,7 +33,7 @@ def bright_is_gas(monkeypatch):
 
     class Segmenter:
         def __init__(self, bundle):
-            assert bundle == "bundle"
+            assert bundle is model
 
         def probabilities(self, frames):
             for frame in frames:
@@ -43,7 +44,9 @@ def bright_is_gas(monkeypatch):
         vars(fake).update(members)
         monkeypatch.setitem(sys.modules, name, fake)
 
-    module("jvlgs_jax.cli.checkpoint", load_bundle=lambda path: "bundle")
+    model = types.SimpleNamespace(prompts=("white steam",))
+    module("jvlgs_jax.cli.checkpoint", load_bundle=lambda path: model)
+    module("jvlgs_jax.interop.fingerprint", fingerprint=lambda bundle: "0123456789abcdef" * 4)
     module("jvlgs_jax.inference.segmenter", Segmenter=Segmenter)
 
 
@@ -55,7 +58,7 @@ def test_it_writes_records_and_scores_and_prints_them(dataset, tmp_path, bright_
     output = tmp_path / "new" / "results"
     assert evaluate(dataset, output, "--baselines") == 0
     records = load_records(output / "records.csv")
-    assert list(records) == ["model", "mog2", "background_difference"]
+    assert list(records) == ["model", "mog2", "background_difference", "temporal_median"]
     assert [(row.scene, row.frame) for row in records["model"]] == [(s, i) for s in ("tank", "yard") for i in range(4)]
     scores = json.loads((output / "scores.json").read_text())
     assert scores["model"]["jvlgs"]["j"] > 0.8
@@ -100,3 +103,38 @@ def test_an_output_that_is_a_file_is_refused(dataset, tmp_path, capsys):
     (tmp_path / "file").touch()
     assert evaluate(dataset, tmp_path / "file") == 2
     assert "cannot write here" in capsys.readouterr().err
+
+
+def suite(path, output):
+    return main(["evaluate", "--checkpoint", "model", "--suite", str(path), "--output", str(output)])
+
+
+def test_a_suite_scores_every_dataset_and_names_those_it_cannot(dataset, tmp_path, bright_is_gas, capsys):
+    datasets = [{"name": "site", "path": "dataset"}, {"name": "lost", "path": "nowhere"}]
+    (tmp_path / "suite.json").write_text(json.dumps({"datasets": datasets}))
+    output = tmp_path / "out"
+    assert suite(tmp_path / "suite.json", output) == 2
+    printed = capsys.readouterr()
+    assert "1 of 2 datasets could not be scored: lost (" in printed.err
+    assert printed.err.count("\n") == 1
+    assert "prompts: white steam" in printed.out
+    assert "| temporal_median " in printed.out
+    assert sorted(path.name for path in output.iterdir()) == ["site", "suite.csv", "suite.json", "suite.md"]
+    assert load_records(output / "site" / "records.csv").keys() == {"model", *BASELINES}
+    assert "Left out: lost: " in (output / "suite.md").read_text()
+    (tmp_path / "nowhere").symlink_to(dataset)
+    assert suite(tmp_path / "suite.json", output) == 0
+    assert "site: scored before\nlost: 2 videos\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--data-dir", "data", "--output", "out"), "--suite says which data to score on: leave --data-dir out"),
+        (("--split", "all", "--output", "out"), "--suite says which data to score on: leave --split out"),
+        ((), "--output=DIR is missing"),
+    ],
+)
+def test_a_suite_goes_with_its_own_arguments_only(tmp_path, capsys, more, words):
+    assert main(["evaluate", "--checkpoint", "model", "--suite", str(tmp_path), *more]) == 2
+    assert words in capsys.readouterr().err

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jvlgs_jax.evaluation.baselines import BASELINES, background_difference
+from jvlgs_jax.evaluation.baselines import BASELINES, background_difference, temporal_median
 
 LENGTH, ONSET = 60, 40
 
@@ -52,3 +52,15 @@ def test_the_difference_must_exceed_eight_grey_levels_either_way(change, found):
     frames = np.full((2, 40, 40, 1), 100, np.uint8)
     frames[1] = 100 + change
     assert [bool(mask.any()) for mask in background_difference(frames)] == [False, found]
+
+
+def test_the_median_forgets_what_passed_by_and_learns_what_stays():
+    """Of a bright square that goes again and another that stays, only the second becomes background."""
+    frames = np.full((300, 40, 40, 1), 100, np.uint8)
+    frames[40:80, :20] = 130
+    frames[150:, 20:] = 130
+    masks = list(temporal_median(frames))
+    assert masks[60][10, 20]
+    assert not masks[110].any()
+    assert masks[160][30, 20]
+    assert not masks[290].any()

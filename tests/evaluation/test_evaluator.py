@@ -1,3 +1,5 @@
+import time
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,19 @@ def test_baselines_are_scored_on_the_same_frames():
     records = evaluate(BrightnessSegmenter(), [scene("a")], ConfidenceGate(), {"silent": silent}).records
     assert list(records) == ["model", "silent"]
     assert [(row.fp, row.fn) for row in records["silent"]] == [(0, 0), (0, 300), (0, 300)]
+
+
+def test_what_a_method_takes_is_measured_for_each_scene():
+    def slow(frames):
+        for frame in frames:
+            time.sleep(0.01)
+            yield np.zeros(frame.shape[:2], np.uint8)
+
+    scenes = [scene("a"), scene("b", gas=(True,))]
+    seconds = evaluate(BrightnessSegmenter(), scenes, ConfidenceGate(), {"slow": slow}).seconds
+    assert {method: list(of) for method, of in seconds.items()} == {"model": ["a", "b"], "slow": ["a", "b"]}
+    assert seconds["slow"]["a"] >= 0.03
+    assert seconds["slow"]["b"] >= 0.01
 
 
 def test_a_frame_is_scored_before_the_next_is_segmented():

@@ -1,0 +1,22 @@
+import dataclasses
+
+import numpy as np
+from flax import nnx
+
+from jvlgs_jax.interop.fingerprint import fingerprint
+from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, load_model, save_model
+from jvlgs_jax.interop.parameters import flatten, replace
+
+
+def filled(config, value):
+    graphdef, state = nnx.split(abstract_model(config))
+    arrays = {path: np.full(leaf.shape, value, leaf.dtype) for path, leaf in flatten(state).items()}
+    return ModelBundle(nnx.merge(graphdef, replace(state, arrays)), ("a", "b", "c", "d"), "rgb", (64, 96))
+
+
+def test_it_follows_the_arrays_and_their_use_through_a_file(config, tmp_path):
+    bundle = filled(config, 0.5)
+    save_model(tmp_path / "model", bundle)
+    assert fingerprint(load_model(tmp_path / "model")) == fingerprint(bundle)
+    others = [filled(config, 0.25), dataclasses.replace(bundle, prompts=("a",)), dataclasses.replace(bundle, step=2)]
+    assert len({fingerprint(of) for of in (bundle, *others)}) == 4
