@@ -61,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     several.add_argument("--processes", type=int, metavar="N", help="how many there are")
     several.add_argument("--process-index", type=int, metavar="I", help="which this one is, from 0")
+    several.add_argument(
+        "--heartbeat",
+        type=int,
+        metavar="SECONDS",
+        default=100,
+        help="silence after which a process counts as dead and the others end (default: %(default)s)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from jvlgs_jax.experiment import load_experiment
     from jvlgs_jax.runs.experiment_run import run_experiment
     from jvlgs_jax.runs.folds import parse_folds
-    from jvlgs_jax.training.processes import is_first, join_processes
+    from jvlgs_jax.training.processes import failing_at_once, is_first, join_processes
     from jvlgs_jax.training.trace import parse_steps
 
     profile = parse_steps(args.profile)
@@ -80,13 +87,14 @@ def run(args: argparse.Namespace) -> int:
     if args.workdir is None:
         raise UserError("--workdir=DIR is missing: name the folder for checkpoints and results")
     splits = None if args.folds is None else parse_folds(args.folds, experiment.data)
-    join_processes(args.coordinator, args.processes, args.process_index)
-    if splits is None:
-        judged = run_experiment(experiment, args.workdir, data_dir=args.data_dir, profile=profile)
-        if is_first():
-            _print(judged)
-    else:
-        _train_folds(experiment, splits, args, profile)
+    join_processes(args.coordinator, args.processes, args.process_index, heartbeat=args.heartbeat)
+    with failing_at_once():
+        if splits is None:
+            judged = run_experiment(experiment, args.workdir, data_dir=args.data_dir, profile=profile)
+            if is_first():
+                _print(judged)
+        else:
+            _train_folds(experiment, splits, args, profile)
     return 0
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -66,6 +67,54 @@ def test_two_processes_train_like_one_and_stop_together(tmp_path: Path):
     whole, one = (json.loads((tmp_path / name / "scores_best.json").read_text()) for name in ("whole", "one"))
     assert (whole["selection"], whole["step"]) == ("best-on-validation", one["step"])
     assert list(whole["evaluators"]["test"]["methods"]) == ["model", "mog2", "background_difference"]
+
+
+# Two of these train until the first one meets a mistake that the other does not see.
+ONE_FAILS = """
+import jax
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.training.processes import failing_at_once, is_first, join_processes, wait_for_all
+jax.config.update("jax_platforms", "cpu")
+join_processes(None, None, None)
+with failing_at_once():
+    wait_for_all("both are up")
+    if is_first():
+        raise UserError("data: no such folder")
+    wait_for_all("what never comes")
+"""
+
+
+def test_the_failure_of_one_process_ends_the_others_soon(tmp_path: Path):
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        address = f"localhost:{free.getsockname()[1]}"
+    settings = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": "2"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", ONE_FAILS],
+            env={**os.environ, **settings, "JAX_PROCESS_ID": str(index)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(2)
+    ]
+    (_, failed), (_, other) = (process.communicate(timeout=60) for process in processes)
+    assert processes[0].returncode == 2
+    assert failed.splitlines()[-1] == "jvlgs: error: process 0: data: no such folder"
+    assert processes[1].returncode != 0
+    assert "another task died" in other
+
+
+def test_no_cluster_to_ask(monkeypatch: pytest.MonkeyPatch):
+    def initialize(coordinator: str | None, *_: object, **__: object) -> None:
+        assert coordinator is None
+        if "JAX_COORDINATOR_ADDRESS" not in os.environ:  # where JAX would look next
+            raise ValueError("coordinator_address should be defined.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    monkeypatch.setenv("JAX_COORDINATOR_ADDRESS", "auto")
+    with pytest.raises(UserError, match=r"--coordinator=auto: JAX knows no cluster here.*--coordinator=HOST:PORT"):
+        join_processes(None, None, None)
 
 
 def test_alone_a_process_is_the_first_and_hears_itself():
