@@ -1,6 +1,7 @@
 """Simulated clips as records: the base of the TFDS builder in `datasets/plume_sim`.
 
-Each finished shard is kept beside the dataset until all are there, so that an interrupted build goes on with the next.
+Each finished shard is kept beside the dataset until all are there, so that an interrupted build goes on with the next,
+and a prepared dataset grows by the shards it lacks: shards need not hold equally many clips.
 """
 
 import json
@@ -24,6 +25,7 @@ from jvlgs_jax.data.records.index import (
     AreaStatistics,
     RecordIndex,
     SceneRecords,
+    read_index,
     scene_from_metadata,
     scene_to_metadata,
 )
@@ -37,6 +39,9 @@ from jvlgs_jax.simulation.truth import GAS_PIXEL, IGNORED
 
 CLIPS_PER_SHARD = 64
 FRAMES_PER_SECOND = 15.0
+
+
+_Shard = tuple[Path, dict[str, Any]]  # its file; its number of records, and its scenes with records counted from 0
 
 
 @dataclass
@@ -74,13 +79,37 @@ class SimulatedBuilder(GasBuilder):
             "contrast": sequence(depth, doc="grey levels the gas adds, the bits of a float16"),
         }
 
+    def grow(self) -> None:
+        """Makes the clips that a prepared dataset lacks, then takes it apart to be put together again with them.
+
+        The dataset can be read until all clips are made. UserError if it is of another family.
+        """
+        folder = Path(self.data_dir)
+        index = read_index(folder)
+        if self.info.metadata.get("family") != self._settings():
+            raise UserError(
+                f"{folder}: its {len(index.scenes)} clips are of another form of preset {self.builder_config.preset}, "
+                f"so it cannot grow to {self._clips}: choose another --data-dir"
+            )
+        kept = self._claim()
+        paths = [Path(path) for path in self.info.splits[UNSPLIT].filepaths]
+        first = start = 0
+        for path, length in zip(paths, self.info.splits[UNSPLIT].shard_lengths, strict=True):
+            last = first + length
+            held = [
+                scene_to_metadata(replace(scene, first=scene.first - first))
+                for scene in index.scenes
+                if first <= scene.first < last
+            ]
+            _keep(kept, path, start, {"records": length, "scenes": held})
+            first, start = last, start + len(held)
+        self._shards(kept)
+        folder.replace(kept / f"before-{self._clips}")
+
     def _generate_splits(self, dl_manager: Any, download_config: Any) -> list[tfds.core.SplitInfo]:
         if self._clips < 1:
             raise UserError(f"--clips is {self._clips}, the least is 1: use 1000")
-        kept = Path(self.data_dir_root) / self.name / f".unfinished-{self.builder_config.name}"
-        self._claim(kept)
-        starts = range(0, self._clips, CLIPS_PER_SHARD)
-        shards = [self._shard(kept, start) for start in tqdm(starts, desc=self.name, unit="shard", leave=False)]
+        shards = self._shards(self._claim())
         template = self._get_filename_template(split_name=UNSPLIT)
         scenes, lengths, sizes = [], [], []
         for number, (path, described) in enumerate(shards):
@@ -95,7 +124,7 @@ class SimulatedBuilder(GasBuilder):
         index = RecordIndex(
             frames_per_record=self._frames_per_record, scenes=tuple(scenes), skipped=(), marks_ignored=True
         )
-        self.info.metadata.update(index.to_metadata())
+        self.info.metadata.update(index.to_metadata() | {"family": self._settings()})
         return [
             tfds.core.SplitInfo(name=UNSPLIT, shard_lengths=lengths, num_bytes=sum(sizes), filename_template=template)
         ]
@@ -103,24 +132,42 @@ class SimulatedBuilder(GasBuilder):
     def download_and_prepare(self, **kwargs: Any) -> None:
         """Makes the dataset, then forgets the shards that were kept for an interruption."""
         super().download_and_prepare(**kwargs)
-        shutil.rmtree(Path(self.data_dir_root) / self.name / f".unfinished-{self.builder_config.name}", True)
+        shutil.rmtree(self._kept, True)
 
-    def _claim(self, kept: Path) -> None:
-        """Makes the folder of finished shards; those of another family or another number of clips are no use."""
-        settings = json.loads(json.dumps({"family": asdict(self._family), "clips": self._clips}))
-        record = kept / "settings.json"
-        if record.exists() and json.loads(record.read_text()) != settings:
-            shutil.rmtree(kept)
-        kept.mkdir(parents=True, exist_ok=True)
-        record.write_text(json.dumps(settings))
+    @property
+    def _kept(self) -> Path:
+        return Path(self.data_dir_root) / self.name / f".unfinished-{self.builder_config.name}"
 
-    def _shard(self, kept: Path, start: int) -> tuple[Path, dict[str, Any]]:
-        """Returns the file of the shard from clip `start` on and its description; makes them unless they are kept."""
-        path, described = kept / f"{start}.array_record", kept / f"{start}.json"
-        if described.exists():
-            return path, json.loads(described.read_text())
+    def _settings(self) -> dict[str, Any]:
+        """What makes clips of one number the same, as JSON's types."""
+        return json.loads(json.dumps(asdict(self._family) | {"frames_per_record": self._frames_per_record}))
+
+    def _claim(self) -> Path:
+        """Returns the folder of finished shards; those of another family are no use."""
+        record = self._kept / "settings.json"
+        if record.exists() and json.loads(record.read_text()) != self._settings():
+            shutil.rmtree(self._kept)
+        self._kept.mkdir(parents=True, exist_ok=True)
+        record.write_text(json.dumps(self._settings()))
+        return self._kept
+
+    def _shards(self, kept: Path) -> list[_Shard]:
+        """Returns all shards in order, and makes those that are not kept."""
+        shards: list[_Shard] = []
+        start = 0
+        with tqdm(total=self._clips, desc=self.name, unit="clip", leave=False) as progress:
+            while start < self._clips:
+                shards.append(_find(kept, start, self._clips) or self._make_shard(kept, start))
+                made = len(shards[-1][1]["scenes"])
+                progress.update(made)
+                start += made
+        return shards
+
+    def _make_shard(self, kept: Path, start: int) -> _Shard:
+        """Makes the shard from clip `start` on, and keeps it."""
+        partial = kept / "partial.array_record"
         serializer = ExampleSerializer(self.info.features.get_serialized_info())
-        writer = ArrayRecordWriter(str(path), WRITER_OPTIONS)
+        writer = ArrayRecordWriter(str(partial), WRITER_OPTIONS)
         scenes, count = [], 0
         for index in range(start, min(start + CLIPS_PER_SHARD, self._clips)):
             clip = jax.device_get(simulate_clip(self._family, index))
@@ -130,10 +177,10 @@ class SimulatedBuilder(GasBuilder):
                 writer.write(serializer.serialize_example(self.info.features.encode_example(example)))
                 count += 1
         writer.close()
-        partial = described.with_suffix(".partial")
-        partial.write_text(json.dumps({"records": count, "scenes": [scene_to_metadata(scene) for scene in scenes]}))
-        partial.replace(described)
-        return path, json.loads(described.read_text())
+        described = {"records": count, "scenes": [scene_to_metadata(scene) for scene in scenes]}
+        shard = _keep(kept, partial, start, described)
+        partial.unlink()  # or the next shard would be written into this one
+        return shard
 
     def _examples(self, clip: SimulatedClip, name: str, index: int) -> Iterator[Example]:
         age = int(clip.age)
@@ -169,6 +216,27 @@ class SimulatedBuilder(GasBuilder):
             }
             for frame in frames:
                 stream.push(frame[..., None])
+
+
+def _keep(kept: Path, source: Path, start: int, described: dict[str, Any]) -> _Shard:
+    """Keeps a whole shard under the numbers of its clips; its description comes last, so that one tells it is whole."""
+    path = kept / f"{start}-{start + len(described['scenes'])}.array_record"
+    path.unlink(missing_ok=True)
+    os.link(source, path)
+    partial = kept / "partial.json"
+    partial.write_text(json.dumps(described))
+    partial.replace(path.with_suffix(".json"))
+    return path, described
+
+
+def _find(kept: Path, start: int, end: int) -> _Shard | None:
+    """Returns the longest kept shard from clip `start` on that does not reach beyond clip `end`."""
+    ends = [int(path.stem.partition("-")[2]) for path in kept.glob(f"{start}-*.json")]
+    fitting = [last for last in ends if last <= end]
+    if not fitting:
+        return None
+    described = kept / f"{start}-{max(fitting)}.json"
+    return described.with_suffix(".array_record"), json.loads(described.read_text())
 
 
 def _describe(clip: SimulatedClip, name: str, source: str, first: int) -> SceneRecords:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
@@ -7,6 +9,7 @@ from jvlgs_jax.data.records.prepare import prepare
 from jvlgs_jax.data.records.reader import RecordReader
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.simulation import records
+from jvlgs_jax.simulation.clip import SimulatedClip
 from jvlgs_jax.simulation.planes import temporal_planes
 
 
@@ -14,6 +17,34 @@ from jvlgs_jax.simulation.planes import temporal_planes
 def small_preset(monkeypatch, small_family):
     monkeypatch.setattr(records, "preset", lambda name: small_family)
     monkeypatch.setattr(records, "CLIPS_PER_SHARD", 2)
+
+
+@pytest.fixture
+def stand_ins(monkeypatch, small_preset):
+    """Puts clips in the simulator's place that cost nothing, and returns the numbers of those that are made."""
+    made = []
+
+    def stand_in(config, index):
+        made.append(index)
+        shape = (3, 8, 16)
+        return SimulatedClip(
+            frames=np.full(shape, 10 * index, np.uint8),
+            background=np.zeros(shape[1:], np.float32),
+            short_term=np.zeros(shape[1:], np.float32),
+            age=np.int32(0),
+            optical_depth=np.zeros(shape, np.float16),
+            contrast=np.zeros(shape, np.float16),
+            mask=np.ones(shape, np.uint8),
+            steam=np.zeros(shape, np.uint8),
+            leaking=np.ones(3, bool),
+            visibility=np.ones(3, np.float32),
+            source=np.zeros((3, 2), np.float32),
+            parameters=(),
+        )
+
+    monkeypatch.setattr(records, "simulate_clip", stand_in)
+    monkeypatch.setattr(records, "caption", lambda clip: "a stand-in")
+    return made
 
 
 def test_records_hold_the_clips_their_history_and_all_the_truth(tmp_path, small_preset, small_clips):
@@ -50,6 +81,39 @@ def test_an_interrupted_build_goes_on_with_the_next_shard(tmp_path, small_preset
         prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4)
     prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4)
     assert made == [0, 1, 2, 3, 2, 3]
+
+
+def test_a_prepared_dataset_grows_by_the_clips_it_lacks_though_interrupted(tmp_path, stand_ins, monkeypatch):
+    def grow(clips=None):
+        return prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=clips)
+
+    def interrupted(config, index):
+        if index == 5:
+            raise KeyboardInterrupt
+        return simulate(config, index)
+
+    grow(3)
+    with monkeypatch.context() as patch:
+        simulate = records.simulate_clip
+        patch.setattr(records, "simulate_clip", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            grow(6)
+    assert len(grow().scenes) == 3  # still whole
+    grow(6)
+    assert stand_ins == [0, 1, 2, 3, 4, 5]
+    assert len(grow(2).scenes) == 6  # never shrinks
+    reader = RecordReader(tmp_path, "plume_sim/simgas_like", input_planes("temporal"))
+    assert [scene.name for scene in reader.scenes] == [f"simgas_like_{clip:08d}" for clip in range(6)]
+    for clip in range(6):
+        assert (reader.read(clip, np.arange(3), np.arange(3)).planes[..., 0] == 10 * clip).all()
+    assert not list(tmp_path.glob("plume_sim/.unfinished*"))
+
+
+def test_a_dataset_of_another_form_of_the_preset_does_not_grow(tmp_path, stand_ins, small_family, monkeypatch):
+    prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=1)
+    monkeypatch.setattr(records, "preset", lambda name: replace(small_family, seed=1))
+    with pytest.raises(UserError, match="its 1 clips are of another form of preset simgas_like"):
+        prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=2)
 
 
 def test_a_number_of_clips_is_asked_for(tmp_path):

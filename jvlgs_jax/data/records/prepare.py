@@ -27,7 +27,7 @@ def prepare(
         dataset: one of `DATASETS`, with a configuration after a slash where it has several ("simgas/over_127").
         manual_dir: where the downloaded data is; None only checks.
         data_dir: where the records go.
-        clips: how many to make of a simulated dataset.
+        clips: how many to make of a simulated dataset; one that has fewer grows.
         skip_bad: leave damaged scenes out, and list them in the index, instead of raising at the first.
 
     UserError for an unknown dataset, data that is not there or damaged, and damaged records.
@@ -46,6 +46,11 @@ def prepare(
             raise UserError(f"--clips is {clips}, but {name} is not simulated: leave --clips out")
         builder = builder_class(data_dir=data_dir, config=configuration or None, **options)
         prepared = builder.is_prepared()
+    if prepared and clips is not None and clips > len(read_index(Path(builder.data_dir)).scenes):
+        with _tfds_quiet():
+            builder.grow()
+            builder = builder_class(data_dir=data_dir, config=configuration or None, **options)
+        prepared = False
     if prepared:
         return _checked(data_dir, dataset if configuration or not known else f"{name}/{builder.builder_config.name}")
     if builder_class.simulated and clips is None:
