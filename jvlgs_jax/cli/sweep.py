@@ -21,7 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--workdir", type=Path, required=True, metavar="DIR", help="where the trials' folders and the results go"
     )
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="the dataset, as in jvlgs train")
-    parser.add_argument("--jobs", type=int, metavar="N", help="trainings at a time; by default 1 here, all on SLURM")
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="trainings at a time, on equal parts of the GPUs; by default 1 here, all on SLURM",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--run", choices=["local"], default="local", help="run the trials on this machine (the default)")
     what.add_argument("--emit", choices=["slurm", "skypilot"], help="instead write what submits them to a cluster")
@@ -37,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if args.config is None:
         raise UserError("--config is missing: name a Python file with get_config() and sweep(), see configs/")
     # Imported here, so that the help and the table need not wait for JAX.
+    from jvlgs_jax.sweeps.gpus import visible_gpus
     from jvlgs_jax.sweeps.jobs import write_skypilot, write_slurm
     from jvlgs_jax.sweeps.local import run_locally
     from jvlgs_jax.sweeps.trials import expand, write_trials
@@ -49,7 +55,9 @@ def run(args: argparse.Namespace) -> int:
     if args.emit == "skypilot":
         print(f"bash {write_skypilot(sweep)}")
         return 0
-    finished = run_locally(sweep, jobs=args.jobs or 1, tell=lambda line: print(line, file=sys.stderr, flush=True))
+    finished = run_locally(
+        sweep, jobs=args.jobs or 1, tell=lambda line: print(line, file=sys.stderr, flush=True), gpus=visible_gpus()
+    )
     _collect(args.workdir)
     return 0 if finished else SOME_UNFINISHED
 

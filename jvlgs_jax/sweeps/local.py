@@ -1,12 +1,14 @@
 """A sweep on this machine: each trial is a `jvlgs train` of its own."""
 
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from jvlgs_jax.sweeps.gpus import share
 from jvlgs_jax.sweeps.progress import EXIT_CODE, LOG, State, holding, last_words, record_end, state, state_after
 from jvlgs_jax.sweeps.trials import Sweep, Trial
 from jvlgs_jax.training.interruption import DeferredInterruption
@@ -20,10 +22,11 @@ class _Training:
     trial: Trial
     process: subprocess.Popen
     held: ExitStack  # closes the log and lets the trial go
+    slot: int  # among those at a time
     started: float = field(default_factory=time.monotonic)
 
 
-def run_locally(sweep: Sweep, *, jobs: int, tell: Callable[[str], None]) -> bool:
+def run_locally(sweep: Sweep, *, jobs: int, tell: Callable[[str], None], gpus: Sequence[str] = ()) -> bool:
     """Runs the trials that are not finished, and returns whether all are then; a failing one does not stop the others.
 
     Each goes on from its last checkpoint. Ctrl-C and SIGTERM let the trainings under way save before they take their
@@ -32,8 +35,9 @@ def run_locally(sweep: Sweep, *, jobs: int, tell: Callable[[str], None]) -> bool
 
     Args:
         sweep: with its trials' folders.
-        jobs: trainings at a time; they share the machine's devices.
+        jobs: trainings at a time.
         tell: takes a line about each start and end.
+        gpus: names of the machine's, of which each training at a time sees its own part.
     """
     waiting = list(sweep.trials)
     running: list[_Training] = []
@@ -47,7 +51,8 @@ def run_locally(sweep: Sweep, *, jobs: int, tell: Callable[[str], None]) -> bool
                     for training in running:
                         training.process.terminate()
                 while waiting and len(running) < jobs and interruption.requested is None:
-                    running += _started(sweep, waiting.pop(0), tell)
+                    slot = min(set(range(jobs)) - {training.slot for training in running})
+                    running += _started(sweep, waiting.pop(0), slot, share(gpus, slot, jobs), tell)
                 for training in [training for training in running if training.process.poll() is not None]:
                     running.remove(training)
                     _end(sweep, training, tell)
@@ -60,7 +65,9 @@ def run_locally(sweep: Sweep, *, jobs: int, tell: Callable[[str], None]) -> bool
     return all(state(sweep.folder(trial)) is State.FINISHED for trial in sweep.trials)
 
 
-def _started(sweep: Sweep, trial: Trial, tell: Callable[[str], None]) -> list[_Training]:
+def _started(
+    sweep: Sweep, trial: Trial, slot: int, environment: Mapping[str, str], tell: Callable[[str], None]
+) -> list[_Training]:
     """Returns the training of a trial, or nothing where none is due."""
     folder = sweep.folder(trial)
     label = _label(sweep, trial)
@@ -77,6 +84,7 @@ def _started(sweep: Sweep, trial: Trial, tell: Callable[[str], None]) -> list[_T
         # A session of its own: the terminal's Ctrl-C reaches only the sweep, which passes on one signal and no more.
         process = subprocess.Popen(
             command,
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -84,7 +92,7 @@ def _started(sweep: Sweep, trial: Trial, tell: Callable[[str], None]) -> list[_T
             pass_fds=(lock.fileno(),),
         )
         tell(f"{label}: {'goes on' if found is State.UNFINISHED else 'starts'}, see {folder / LOG}")
-        return [_Training(trial, process, stack.pop_all())]
+        return [_Training(trial, process, stack.pop_all(), slot)]
 
 
 def _end(sweep: Sweep, training: _Training, tell: Callable[[str], None]) -> None:

@@ -16,11 +16,12 @@ from jvlgs_jax.sweeps.trials import Sweep
 
 # In place of `jvlgs train`: how it ends depends on its seed. At SIGTERM it saves, which takes a moment.
 TRAINING = """
-import signal, sys, time
+import os, signal, sys, time
 from pathlib import Path
 
 arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
 seed, workdir = int(arguments["--config.seed"]), Path(arguments["--workdir"])
+(workdir / "gpus").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "unset"))
 signals = []
 signal.signal(signal.SIGTERM, lambda *_: signals.append("SIGTERM"))
 signal.signal(signal.SIGINT, lambda *_: signals.append("SIGINT"))
@@ -88,6 +89,21 @@ def test_runs_some_at_a_time_and_a_failure_stops_no_other(seeds: Callable):
     (first, last), (begin, end) = spans(both)
     assert float(first) < float(end)
     assert float(begin) < float(last)
+
+
+def test_trainings_at_a_time_see_gpus_of_their_own(seeds: Callable, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+    def seen(sweep: Sweep) -> list[str]:
+        return [(sweep.folder(trial) / "gpus").read_text() for trial in sweep.trials]
+
+    three = seeds(1, 2, 3)
+    assert run_locally(three, jobs=2, tell=lambda line: None, gpus=["4", "5", "6"])
+    assert seen(three)[:2] == ["4,6", "5"]
+    assert seen(three)[2] in ("4,6", "5")  # of the one that ended first
+    none = seeds(4)
+    assert run_locally(none, jobs=1, tell=lambda line: None)
+    assert seen(none) == ["unset"]
 
 
 def test_ctrl_c_lets_the_trainings_save_and_the_same_command_goes_on(seeds: Callable):
