@@ -9,6 +9,7 @@ beside the model. Two runs: J 0.588 and 0.542, F 0.695 and 0.639, false alarms 5
 
 from ml_collections import ConfigDict
 
+from jvlgs_jax import recipes
 from jvlgs_jax.experiment import default_config, to_config_dict
 from jvlgs_jax.models.pvt_v2 import PvtV2Config
 from jvlgs_jax.models.text_encoder import TextEncoderConfig
@@ -29,14 +30,7 @@ def get_config() -> ConfigDict:
     config.data.clips.stride = 2
     config.data.batch_size = 4
     config.data.leak_free_share = 0.25
-
-    # Milder than the published ranges: in a few hundred steps the network has to learn from grey levels as they are.
-    config.data.augmentation.brightness = (0.8, 1.2)
-    config.data.augmentation.contrast = (0.7, 1.3)
-    config.data.augmentation.sharpness = (0.5, 1.5)
-    # What these few videos lack: without it, clouds on an unseen background are taken for gas.
-    config.data.augmentation.cloud_probability = 0.5
-    config.data.augmentation.exposure_drift = 4.0
+    recipes.infrared_augmentation(config)
 
     config.train.steps = 750
     config.train.save_every = 150

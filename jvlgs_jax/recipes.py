@@ -49,10 +49,15 @@ def fine_tuning(config: ConfigDict, *, epochs: float, learning_rate: float) -> N
 
 
 def real_footage(config: ConfigDict) -> None:
-    """Grey infrared video: planes that show motion, clips without gas as well, and what else moves in a picture."""
+    """Grey infrared video: planes that show motion, clips without gas as well, and the changes that suit it."""
     config.data.planes = "temporal"
     config.data.clips.length = 6
     config.data.leak_free_share = 0.25
+    infrared_augmentation(config)
+
+
+def infrared_augmentation(config: ConfigDict) -> None:
+    """Changes of grey levels that leave them meaningful, and what else moves in a picture."""
     # Milder than the published ranges, which were made for colour photographs.
     config.data.augmentation.brightness = (0.8, 1.2)
     config.data.augmentation.contrast = (0.7, 1.3)
