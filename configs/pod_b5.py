@@ -3,8 +3,8 @@
 jvlgs compile-check --config=configs/pod_b5.py --target=v5e-256
 jvlgs train --config=configs/pod_b5.py --data-dir=DIR --workdir=runs/pod_b5
 
-docs/scaling.md says what has been compiled of it, on four chips and without hardware. It was never run: there are no
-scores to expect yet.
+docs/scaling.md says what has been compiled of it, for all 256 chips and without hardware. It was never run: there are
+no scores to expect yet.
 """
 
 from ml_collections import ConfigDict

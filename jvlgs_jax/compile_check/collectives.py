@@ -47,22 +47,28 @@ def collectives(hlo: str) -> tuple[Collective, ...]:
     entry, computations = _computations(hlo)
     counts: Counter[tuple[str, str]] = Counter()
     sizes: Counter[tuple[str, str]] = Counter()
-    seen: set[str] = set()  # channels: TPU writes an operation that overlaps others once for each of its stages
+    # TPU writes an operation that overlaps others once for each of its stages, inside fusions. Their channel alone does
+    # not tell: all operations of a `shard_map` may share one.
+    staged: set[tuple] = set()
 
-    def visit(name: str, times: int) -> None:
+    def visit(name: str, times: int, in_stage: bool = False) -> None:
         for line in computations.get(name, ()):
             if loop := _WHILE.search(line):
                 visit(loop["body"], times * _turns(line, computations.get(loop["condition"], [])))
                 continue
             for called in _CALLED.findall(line):
                 for inner in _NAME.findall(called):
-                    visit(inner, times)
+                    visit(inner, times, in_stage or " fusion(" in line or " async-" in line)
             found, channel = _COLLECTIVE.search(line), _CHANNEL.search(line)
-            if found is None or (channel is not None and channel[1] in seen):
+            if found is None:
                 continue
-            if channel is not None:
-                seen.add(channel[1])
-            for dtype, size in _sizes(found["type"]).items():
+            arriving = _sizes(found["type"])
+            operation = channel and channel[1], found["kind"], *arriving.items()
+            if channel is not None and operation in staged:
+                continue
+            if in_stage:
+                staged.add(operation)
+            for dtype, size in arriving.items():
                 counts[found["kind"], dtype] += times
                 sizes[found["kind"], dtype] += times * size
 

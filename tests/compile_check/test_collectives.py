@@ -53,6 +53,12 @@ def test_operations_in_loops_count_as_often_as_the_loops_turn():
     }
 
 
+def test_operations_that_share_a_channel_all_count():
+    sums = "".join(f"  %all-reduce.{i} = f32[8]{{0}} all-reduce(%x), channel_id=1, to_apply=%add.1\n" for i in range(3))
+    (found,) = collectives(f"ENTRY %main (x: f32[8]) -> f32[8] {{\n{sums}}}\n")
+    assert (found.count, found.bytes) == (3, 3 * 8 * 4)
+
+
 def test_a_program_without_any():
     assert collectives("ENTRY %main (x: f32[4]) -> f32[4] {\n  ROOT %y = f32[4]{0} add(%x, %x)\n}\n") == ()
 
