@@ -25,6 +25,7 @@ VERBS = {
     "folds": "report trainings on the folds of a dataset together",
     "sweep": "train the variants that a config file lists, here or on a cluster",
     "evaluate": "score a model on labelled videos",
+    "calibrate": "choose when a model raises an alarm, on labelled videos",
     "predict": "segment videos: masks, overlay and a table of frames",
     "models": "list the models that come with the package",
     "convert": "turn PyTorch weights into a model folder, and back",
