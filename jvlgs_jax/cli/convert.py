@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "ImageNet weights under original or timm names, OWLv2 or CLIP text towers) to a model folder; or a model "
         "folder to a weight file under the published names."
     )
-    parser.add_argument("source", type=Path, help="weight file, or model folder to write back")
+    parser.add_argument("source", type=Path, help="weight file, or model folder or shipped model to write back")
     parser.add_argument("--output", type=Path, required=True, help="model folder, or weight file to write")
     parser.add_argument(
         "--prompts",
@@ -25,9 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Converts in the direction that the kind of `source` tells."""
     from jvlgs_jax.interop.convert import export_weights, import_weights
+    from jvlgs_jax.weights.shipped import shipped_models
 
-    if args.source.is_dir():
-        export_weights(args.source, args.output)
+    shipped = {model.name: model.folder for model in shipped_models()}
+    folder = args.source if args.source.exists() else shipped.get(str(args.source), args.source)
+    if folder.is_dir():
+        export_weights(folder, args.output)
         print(f"{args.output}: written under the published names")
     else:
         prompts = tuple(prompt.strip() for prompt in args.prompts.split(","))

@@ -10,18 +10,18 @@ import argparse
 import sys
 from pathlib import Path
 
+from jvlgs_jax.cli.scene_choice import add_scene_arguments, choose_scenes
+from jvlgs_jax.cli.use_arguments import add_checkpoint_argument, add_use_arguments, check_use
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.evaluation.scenes import labelled_scenes
 from jvlgs_jax.evaluation.suite import read_suite
-from jvlgs_jax.inference.postprocess import RULE_NAMES, mask_rule
 
 RECORDS, SCORES = "records.csv", "scores.json"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this verb."""
-    model = parser.add_mutually_exclusive_group(required=True)
-    model.add_argument("--checkpoint", type=Path, metavar="DIR", help="a model folder, or the workdir of a training")
+    model = parser.add_mutually_exclusive_group()
+    add_checkpoint_argument(model)
     model.add_argument(
         "--follow",
         type=Path,
@@ -37,25 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="many datasets in place of --data-dir: a folder of them, or a suite file (docs/results.md); baselines are "
         "scored too, and the same command again goes on",
     )
-    parser.add_argument(
-        "--dataset", metavar="NAME", help="which of the datasets that `jvlgs prepare` has put there; default: raw files"
-    )
-    parser.add_argument("--layout", default="auto", help="of raw files: simgas, jvlgs, ..., or auto (default)")
-    parser.add_argument(
-        "--threshold", type=int, metavar="GREY", help="of raw files: truth above it is gas (default: the layout's own)"
-    )
-    parser.add_argument(
-        "--split", help="score only the scenes that it holds out, such as grouped/0 (`jvlgs prepare --show` lists them)"
-    )
-    parser.add_argument(
-        "--scenes", metavar="A,B,C", help="names of the scenes to score, or of their groups (default: all of them)"
-    )
-    parser.add_argument(
-        "--rule",
-        choices=RULE_NAMES,
-        default="confidence_gate",
-        help="from probabilities to masks: ours (default), which can say that there is no leak, or the published one",
-    )
+    add_scene_arguments(parser)
+    add_use_arguments(parser)
     parser.add_argument("--baselines", action="store_true", help="also score classical detectors on the same frames")
     parser.add_argument("--output", type=Path, metavar="DIR", help=f"where {RECORDS} and {SCORES} go")
     parser.add_argument(
@@ -69,12 +52,13 @@ def run(args: argparse.Namespace) -> int:
         return _follow(args)
     for name in ("output",) if args.suite else ("data_dir", "output"):
         if getattr(args, name) is None:
-            raise UserError(f"--{name.replace('_', '-')}=DIR is missing: --checkpoint needs it")
+            raise UserError(f"--{name.replace('_', '-')}=DIR is missing")
+    check_use(args)
     return _suite(args) if args.suite else _evaluate(args)
 
 
 def _follow(args: argparse.Namespace) -> int:
-    for name in ("suite", "dataset", "threshold", "split", "scenes", "baselines", "output"):
+    for name in ("suite", "dataset", "threshold", "split", "scenes", "prompts", "rule", "baselines", "output"):
         if getattr(args, name):
             raise UserError(f"--follow scores what the training's config says: leave --{name} out")
 
@@ -92,19 +76,19 @@ def _suite(args: argparse.Namespace) -> int:
     _make_folder(args.output)
 
     # Imported here, so that help and bad paths need not wait for JAX.
-    from jvlgs_jax.cli.checkpoint import load_bundle
+    from jvlgs_jax.cli.model_choice import choose_model
     from jvlgs_jax.evaluation.suite_run import run_suite
     from jvlgs_jax.evaluation.suite_table import CSV, JSON, MARKDOWN, means_table, save_suite, suite_rows
     from jvlgs_jax.inference.segmenter import Segmenter
     from jvlgs_jax.interop.fingerprint import fingerprint
 
-    bundle = load_bundle(args.checkpoint)
-    settings = {"model": fingerprint(bundle), "prompts": list(bundle.prompts), "rule": str(mask_rule(args.rule))}
-    outcome = run_suite(datasets, Segmenter(bundle), mask_rule(args.rule), settings, args.output)
+    bundle, rule = choose_model(args)
+    settings = {"model": fingerprint(bundle), "prompts": list(bundle.prompts), "rule": str(rule)}
+    outcome = run_suite(datasets, Segmenter(bundle), rule, settings, args.output)
     if outcome.results:
         rows = suite_rows(outcome.results)
         notes = [
-            f"Checkpoint `{args.checkpoint}`, fingerprint `{settings['model'][:16]}`.",
+            f"Checkpoint `{args.checkpoint or 'default'}`, fingerprint `{settings['model'][:16]}`.",
             f"Prompts: {', '.join(bundle.prompts)}.",
             f"Rule: `{settings['rule']}`.",
             *(f"Left out: {name}: {reason}" for name, reason in outcome.failures.items()),
@@ -119,23 +103,21 @@ def _suite(args: argparse.Namespace) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    names = None if args.scenes is None else [name.strip() for name in args.scenes.split(",")]
-    place = {"dataset": args.dataset, "layout": args.layout, "threshold": args.threshold}
-    scenes, unlabelled = labelled_scenes(args.data_dir, **place, split=args.split, names=names)
+    scenes, unlabelled = choose_scenes(args)
     if unlabelled:
         print(f"left out, as they have no truth: {', '.join(unlabelled)}", file=sys.stderr)
     _make_folder(args.output)
 
     # Imported here, so that help and bad paths need not wait for JAX.
-    from jvlgs_jax.cli.checkpoint import load_bundle
+    from jvlgs_jax.cli.model_choice import choose_model
     from jvlgs_jax.evaluation.baselines import BASELINES
     from jvlgs_jax.evaluation.evaluator import MODEL, evaluate
     from jvlgs_jax.evaluation.records import save_records
     from jvlgs_jax.evaluation.report import save_scores, scene_table, score, table
     from jvlgs_jax.inference.segmenter import Segmenter
 
-    segmenter = Segmenter(load_bundle(args.checkpoint))
-    evaluation = evaluate(segmenter, scenes, mask_rule(args.rule), BASELINES if args.baselines else None)
+    bundle, rule = choose_model(args)
+    evaluation = evaluate(Segmenter(bundle), scenes, rule, BASELINES if args.baselines else None)
     scores = {method: score(records) for method, records in evaluation.records.items()}
     save_records(args.output / RECORDS, evaluation.records)
     save_scores(args.output / SCORES, scores)

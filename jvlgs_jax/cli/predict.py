@@ -3,18 +3,16 @@
 import argparse
 from pathlib import Path
 
+from jvlgs_jax.cli.use_arguments import add_checkpoint_argument, add_use_arguments, check_use
 from jvlgs_jax.data.video import open_video
 from jvlgs_jax.inference.output_folder import prepare_output
-from jvlgs_jax.inference.postprocess import RULE_NAMES, mask_rule
 from jvlgs_jax.inference.sources import find_videos
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this verb."""
     parser.add_argument("path", type=Path, help="a video file, a folder of images, or a folder of either")
-    parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="DIR", help="a model folder, or the workdir of a training"
-    )
+    add_checkpoint_argument(parser)
     parser.add_argument(
         "--output",
         type=Path,
@@ -22,12 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="where masks/, overlay.mp4 and frames.csv go; for a folder of videos, to one sub-folder each",
     )
-    parser.add_argument(
-        "--rule",
-        choices=RULE_NAMES,
-        default="confidence_gate",
-        help="from probabilities to masks: ours (default), which can say that there is no leak, or the published one",
-    )
+    add_use_arguments(parser)
     parser.add_argument(
         "--clip-length",
         type=int,
@@ -39,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Segments every video at `args.path` and prints one line for each."""
+    check_use(args)
     sources = find_videos(args.path)
     videos = {name: open_video(source) for name, source in sources.items()}
     single = list(sources.values()) == [args.path]
@@ -48,12 +42,13 @@ def run(args: argparse.Namespace) -> int:
         prepare_output(outputs[name], source)
 
     # Imported here, so that help and bad paths need not wait for JAX.
-    from jvlgs_jax.cli.checkpoint import load_bundle
+    from jvlgs_jax.cli.model_choice import choose_model
     from jvlgs_jax.inference.predict import predict
     from jvlgs_jax.inference.segmenter import Segmenter
 
-    segmenter = Segmenter(load_bundle(args.checkpoint), args.clip_length)
+    bundle, rule = choose_model(args)
+    segmenter = Segmenter(bundle, args.clip_length)
     for name, video in videos.items():
-        summary = predict(video, segmenter, mask_rule(args.rule), outputs[name])
+        summary = predict(video, segmenter, rule, outputs[name])
         print(f"{outputs[name]}: {summary.frames} frames, {summary.alarms} with an alarm")
     return 0

@@ -9,6 +9,9 @@ from jaxtyping import Int32
 from jvlgs_jax.errors import UserError
 
 DEFAULT_PROMPTS = ("white steam", "floating steam", "billowing smoke", "flowing smoke")
+EMPTY_PROMPT = (
+    "<empty>"  # stands for a prompt without words, which no one trains with but which shows what words matter
+)
 MAX_POSITIONS = 16  # of OWLv2's text encoder, start and end of text included
 START_OF_TEXT = 49406
 END_OF_TEXT = 49407  # the largest id: the encoder finds the end of a prompt by argmax
@@ -33,8 +36,8 @@ class PromptTokens(NamedTuple):
 def tokenize(prompts: Sequence[str]) -> PromptTokens:
     """Returns the CLIP token ids of `prompts`, each between start and end of text.
 
-    Prompts other than `DEFAULT_PROMPTS` need the package instant-clip-tokenizer. UserError for no prompt at all, an
-    empty prompt, and one of more than 16 tokens.
+    Prompts other than `DEFAULT_PROMPTS` need the package instant-clip-tokenizer. `EMPTY_PROMPT` stands for one without
+    words. UserError for no prompt at all, an empty prompt, and one of more than 16 tokens.
     """
     if not prompts:
         raise UserError(f"no prompts: give at least one, for example {DEFAULT_PROMPTS[0]!r}")
@@ -51,6 +54,8 @@ def _encode(prompt: str) -> list[int]:
     words = " ".join(prompt.lower().split())
     if not words:
         raise UserError(f"empty prompt {prompt!r}: describe what to segment, for example {DEFAULT_PROMPTS[0]!r}")
+    if words == EMPTY_PROMPT:
+        return [START_OF_TEXT, END_OF_TEXT]
     tokens = [START_OF_TEXT, *(_KNOWN_IDS.get(words) or _clip_ids(words)), END_OF_TEXT]
     if len(tokens) > MAX_POSITIONS:
         raise UserError(

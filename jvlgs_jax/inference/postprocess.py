@@ -2,9 +2,9 @@
 
 import difflib
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -109,7 +109,8 @@ class ConfidenceGate:
 
     def mask(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
         """Returns the 0/1 mask of one frame by itself: steps 1 to 4."""
-        if probability.max() < self.frame_confidence:
+        highest = probability.max()
+        if highest < self.frame_confidence or highest <= self.high:
             return np.zeros(probability.shape, np.uint8)
         mask = _regions_holding(probability > self.low, probability > self.high)
         mask = opening(mask, self.kernel)
@@ -117,20 +118,52 @@ class ConfidenceGate:
 
     def stream(self) -> MaskStream:
         """Starts a video with no masks to vote."""
-        return _FrameByFrame(self.mask) if self.vote_frames == 1 else _Vote(self.mask, self.vote_frames)
+        return _FrameByFrame(self.mask) if self.vote_frames == 1 else _Voted(self.mask, MaskVote(self.vote_frames))
 
 
-_RULES: dict[str, type[MaskRule]] = {"confidence_gate": ConfidenceGate, "minmax_opening": MinMaxOpening}
+NamedRule = ConfidenceGate | MinMaxOpening
+_RULES: dict[str, type[NamedRule]] = {"confidence_gate": ConfidenceGate, "minmax_opening": MinMaxOpening}
 RULE_NAMES = tuple(_RULES)
 
 
-def mask_rule(name: str) -> MaskRule:
-    """Returns the rule called `name`, one of RULE_NAMES, with its default settings; UserError for any other name."""
+def mask_rule(text: str) -> MaskRule:
+    """Returns the rule that `text` names, one of RULE_NAMES, such as "confidence_gate" or "confidence_gate:low=0.2".
+
+    Settings follow a colon, separated by commas; the others have their defaults. UserError for any other text.
+    """
+    name, _, settings = text.partition(":")
+    description: dict[str, Any] = {"name": name}
+    for setting in filter(None, settings.split(",")):
+        key, _, value = (part.strip() for part in setting.partition("="))
+        try:
+            description[key] = float(value) if "." in value or "e" in value else int(value)
+        except ValueError as error:
+            raise UserError(f"rule {text!r}: {setting!r} is not a setting: write {name}:SETTING=NUMBER,...") from error
+    return rule_from(description)
+
+
+def rule_from(description: Mapping[str, Any]) -> MaskRule:
+    """Returns the rule that `describe_rule` has described; UserError for an unknown name or setting."""
+    settings = dict(description)
+    name = settings.pop("name", None)
     if name not in _RULES:
-        guess = difflib.get_close_matches(name, _RULES, n=1)
+        guess = difflib.get_close_matches(str(name), _RULES, n=1)
         hint = f"did you mean {guess[0]!r}?" if guess else "use one of them"
         raise UserError(f"unknown rule {name!r}: the choices are {', '.join(_RULES)}; {hint}")
-    return _RULES[name]()
+    defaults: dict[str, Any] = asdict(_RULES[name]())
+    for key, value in settings.items():
+        if key not in defaults:
+            raise UserError(f"rule {name}: unknown setting {key!r}: the settings are {', '.join(defaults)}")
+        whole = isinstance(defaults[key], int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            raise UserError(f"rule {name}: {key} is {value!r}, it must be a {'whole ' if whole else ''}number")
+    return _RULES[name](**{key: type(defaults[key])(value) for key, value in settings.items()})
+
+
+def describe_rule(rule: NamedRule) -> dict[str, Any]:
+    """Returns a named rule as JSON's types: its name and every setting."""
+    (name,) = [name for name, kind in _RULES.items() if isinstance(rule, kind)]
+    return {"name": name, **asdict(rule)}
 
 
 def minmax_opening(
@@ -189,17 +222,17 @@ class _FrameByFrame:
         return self._mask(probability)
 
 
-class _Vote:
-    """Keeps the last masks and their sum."""
+class MaskVote:
+    """A pixel stays if it is set in more than half of the last masks; those before the first count as empty."""
 
-    def __init__(self, mask: FrameRule, frames: int) -> None:
-        self._mask = mask
+    def __init__(self, frames: int) -> None:
+        """`frames` masks vote."""
         self._frames = frames
         self._masks: deque[np.ndarray] = deque()
         self._votes: np.ndarray | None = None
 
-    def push(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-        mask = self._mask(probability)
+    def push(self, mask: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+        """Returns what remains of the next mask of a video."""
         if self._votes is None:
             self._votes = np.zeros(mask.shape, np.int32)
         self._masks.append(mask)
@@ -207,3 +240,14 @@ class _Vote:
         if len(self._masks) > self._frames:
             self._votes -= self._masks.popleft()
         return (2 * self._votes > self._frames).astype(np.uint8)
+
+
+class _Voted:
+    """Lets the masks of a rule vote."""
+
+    def __init__(self, mask: FrameRule, vote: MaskVote) -> None:
+        self._mask = mask
+        self._vote = vote
+
+    def push(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+        return self._vote.push(self._mask(probability))

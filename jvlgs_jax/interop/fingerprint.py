@@ -9,10 +9,16 @@ from flax import nnx
 from jvlgs_jax.interop.model_folder import ModelBundle, describe_use
 from jvlgs_jax.interop.parameters import flatten
 
+_CHOICES = ("prompts", "rule")  # of whoever runs the network
+
 
 def fingerprint(bundle: ModelBundle) -> str:
-    """The SHA-256 of a model's arrays and of all that its description says of their use, in hexadecimal digits."""
-    digest = hashlib.sha256(json.dumps(describe_use(bundle), sort_keys=True).encode())
+    """The SHA-256 of a network's arrays, its sizes and its input, in hexadecimal digits.
+
+    Prompts and the rule from probabilities to masks are not part of it.
+    """
+    use = {name: value for name, value in describe_use(bundle).items() if name not in _CHOICES}
+    digest = hashlib.sha256(json.dumps(use, sort_keys=True).encode())
     digest.update(repr(bundle.model.config).encode())
     for path, value in sorted(flatten(nnx.state(bundle.model)).items()):
         array = np.asarray(value)

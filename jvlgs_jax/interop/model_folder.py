@@ -37,6 +37,7 @@ class ModelBundle:
     input_size: tuple[int, int]  # (height, width) it works at
     step: int = 1  # frames of the video from one frame of a window to the next
     direction: Direction = Direction.LOOK_AHEAD  # where a window goes from the frame it answers for
+    rule: Mapping[str, Any] | None = None  # from probabilities to masks, see `postprocess.rule_from`; None: the default
 
 
 def abstract_model(config: JvlgsConfig) -> Jvlgs:
@@ -49,10 +50,26 @@ def _abstract(config: JvlgsConfig) -> tuple[nnx.GraphDef, nnx.State]:
     return nnx.split(nnx.eval_shape(lambda: Jvlgs(config, rngs=nnx.Rngs(0))))
 
 
-def save_model(folder: Path, bundle: ModelBundle) -> None:
-    """Writes a whole model; an earlier folder of the same name is replaced only once the new one is complete."""
+def save_model(folder: Path, bundle: ModelBundle, precision: np.dtype | None = None) -> None:
+    """Writes a whole model; an earlier folder of the same name is replaced only once the new one is complete.
+
+    Half precision (float16, bfloat16) makes the file half as large; reading widens it again. UserError for values that
+    it cannot hold.
+    """
     arrays = {path: np.asarray(value) for path, value in flatten(nnx.state(bundle.model)).items()}
+    if precision is not None:
+        arrays = {path: _narrowed(path, value, precision) for path, value in arrays.items()}
     save_arrays(folder, "model", bundle.model.config, arrays, describe_use(bundle))
+
+
+def _narrowed(path: str, value: np.ndarray, precision: np.dtype) -> np.ndarray:
+    if value.dtype != np.float32:  # counters
+        return value
+    with np.errstate(over="ignore"):
+        narrow = value.astype(precision)
+    if not np.isfinite(narrow.astype(np.float32)).all():
+        raise UserError(f"{path}: holds {np.abs(value).max():g}, too large for {precision}: choose another")
+    return narrow
 
 
 def describe_use(bundle: ModelBundle) -> dict[str, Any]:
@@ -70,6 +87,7 @@ def bundle_of(model: Jvlgs, description: Mapping[str, Any]) -> ModelBundle:
         input_size=(height, width),
         step=description["step"],
         direction=description["direction"],
+        rule=description["rule"],
     )
 
 
@@ -96,6 +114,19 @@ def save_arrays(
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def save_rule(folder: Path, rule: Mapping[str, Any]) -> None:
+    """Writes into a model folder which rule makes masks of its probabilities; nothing else of it changes. Atomic."""
+    read_description(folder)
+    path = folder / DESCRIPTION
+    description = json.loads(path.read_text(encoding="utf-8")) | {"rule": dict(rule)}
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        partial.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_model(folder: Path) -> ModelBundle:
@@ -144,7 +175,7 @@ def check_arrays(source: str, expected: Mapping[str, Any], found: Mapping[str, n
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """`model.json` with its network sizes as a `JvlgsConfig`; older files say nothing of the published windows."""
+    """`model.json` with its network sizes as a `JvlgsConfig`; older files lack what has a default."""
     path = folder / DESCRIPTION
     if not path.is_file():
         raise UserError(
@@ -158,6 +189,8 @@ def read_description(folder: Path) -> dict[str, Any]:
         description["direction"] = Direction(description.get("direction", ModelBundle.direction))
         if description.setdefault("step", ModelBundle.step) < 1:
             raise ValueError(f"step {description['step']}")
+        if not isinstance(description.setdefault("rule", None), dict | None):
+            raise ValueError(f"rule {description['rule']!r}")
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: damaged ({type(error).__name__}: {error}); convert or train the model again"

@@ -10,6 +10,7 @@ from jvlgs_jax.cli.main import main
 from jvlgs_jax.data.records.prepare import prepare
 from jvlgs_jax.evaluation.baselines import BASELINES
 from jvlgs_jax.evaluation.records import load_records
+from jvlgs_jax.inference.postprocess import mask_rule
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def bright_is_gas(monkeypatch):
         monkeypatch.setitem(sys.modules, name, fake)
 
     model = types.SimpleNamespace(prompts=("white steam",))
-    module("jvlgs_jax.cli.checkpoint", load_bundle=lambda path: model)
+    module("jvlgs_jax.cli.model_choice", choose_model=lambda args: (model, mask_rule(args.rule or "confidence_gate")))
     module("jvlgs_jax.interop.fingerprint", fingerprint=lambda bundle: "0123456789abcdef" * 4)
     module("jvlgs_jax.inference.segmenter", Segmenter=Segmenter)
 
@@ -88,7 +89,7 @@ def test_the_rule_can_be_chosen(dataset, tmp_path, bright_is_gas):
     [
         (("--scenes", "yrad"), "no scene or group 'yrad' in this dataset (nearest: 'yard')"),
         (("--layout", "simgass"), "unknown layout 'simgass'"),
-        (("--rule", "minmax"), "invalid choice: 'minmax'"),
+        (("--rule", "minmax"), "unknown rule 'minmax': the choices are confidence_gate, minmax_opening"),
         (("--split", "grouped/9"), "split 'grouped/9': the folds are 0 to 4"),
     ],
 )

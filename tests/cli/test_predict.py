@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from jvlgs_jax.cli import checkpoint
+from jvlgs_jax.cli import model_choice
 from jvlgs_jax.cli.main import main
 from jvlgs_jax.inference import segmenter
+from jvlgs_jax.inference.postprocess import mask_rule
 from jvlgs_jax.inference.segmenter import Segmenter
 from jvlgs_jax.inference.video_writer import video_writer
 
@@ -25,7 +26,9 @@ class _Network(Segmenter):
 @pytest.fixture(autouse=True)
 def network(monkeypatch):
     """Replaces the network, which other tests run, so that these show what the command does around it."""
-    monkeypatch.setattr(checkpoint, "load_bundle", lambda path: "bundle")
+    monkeypatch.setattr(
+        model_choice, "choose_model", lambda args: ("bundle", mask_rule(args.rule or "confidence_gate"))
+    )
     monkeypatch.setattr(segmenter, "Segmenter", _Network)
 
 
@@ -130,4 +133,4 @@ def test_a_video_damaged_in_the_middle_leaves_its_earlier_results(tmp_path, caps
 
 def test_an_unknown_rule_is_refused_with_the_choices(tmp_path, capsys):
     assert _predict(tmp_path, tmp_path / "out", "--rule", "otsu") == 2
-    assert "'confidence_gate', 'minmax_opening'" in capsys.readouterr().err
+    assert "unknown rule 'otsu': the choices are confidence_gate, minmax_opening" in capsys.readouterr().err

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, tokenize
+from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, EMPTY_PROMPT, tokenize
 from jvlgs_jax.errors import UserError
 
 
@@ -28,6 +28,12 @@ def test_known_ids_are_the_tokenizers():
 
 def test_case_and_spaces_do_not_matter():
     np.testing.assert_array_equal(tokenize([" White   STEAM"]).ids, [[49406, 1579, 6972, 49407]])
+
+
+def test_a_prompt_without_words_is_start_and_end_of_text():
+    ids, mask = tokenize([EMPTY_PROMPT, "white steam"])
+    assert ids.tolist() == [[49406, 49407, 0, 0], [49406, 1579, 6972, 49407]]
+    assert mask.sum(axis=1).tolist() == [2, 4]
 
 
 def test_new_prompts_end_with_the_largest_id():

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,9 +11,11 @@ from jvlgs_jax.inference.postprocess import (
     RULE_NAMES,
     ConfidenceGate,
     MinMaxOpening,
+    describe_rule,
     mask_rule,
     minmax_opening,
     native_probability,
+    rule_from,
 )
 
 probabilities = arrays(np.float32, (12, 16), elements=st.floats(0, 1, width=32))
@@ -147,3 +151,34 @@ def test_every_named_rule_finds_an_obvious_plume(name):
 def test_an_unknown_rule_is_answered_with_a_guess():
     with pytest.raises(UserError, match=r"unknown rule 'confidence_gat'.*did you mean 'confidence_gate'"):
         mask_rule("confidence_gat")
+
+
+def test_a_rule_is_named_with_settings():
+    assert mask_rule("confidence_gate:low=0.2, vote_frames=3") == ConfidenceGate(low=0.2, vote_frames=3)
+    assert mask_rule("confidence_gate:high=1,minimum_share=5e-4") == ConfidenceGate(high=1.0, minimum_share=0.0005)
+    assert mask_rule("minmax_opening") == MinMaxOpening()
+
+
+@pytest.mark.parametrize("rule", [ConfidenceGate(low=0.2, vote_frames=3), MinMaxOpening(kernel=5)])
+def test_a_described_rule_comes_back_through_json(rule):
+    assert rule_from(json.loads(json.dumps(describe_rule(rule)))) == rule
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("confidence_gate:lwo=0.2", "unknown setting 'lwo': the settings are low, high"),
+        ("confidence_gate:low", "'low' is not a setting: write confidence_gate:SETTING=NUMBER"),
+        ("confidence_gate:vote_frames=1.5", "vote_frames is 1.5, it must be a whole number"),
+        ("confidence_gate:low=0.9", "low is 0.9, it must not exceed high"),
+    ],
+)
+def test_a_wrong_setting_is_named(text, words):
+    with pytest.raises(UserError, match=words):
+        mask_rule(text)
+
+
+@pytest.mark.parametrize("description", [{}, {"name": "gate"}, {"name": "confidence_gate", "low": "a"}])
+def test_a_wrong_description_is_refused(description):
+    with pytest.raises(UserError, match="rule"):
+        rule_from(description)

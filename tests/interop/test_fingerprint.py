@@ -18,5 +18,11 @@ def test_it_follows_the_arrays_and_their_use_through_a_file(config, tmp_path):
     bundle = filled(config, 0.5)
     save_model(tmp_path / "model", bundle)
     assert fingerprint(load_model(tmp_path / "model")) == fingerprint(bundle)
-    others = [filled(config, 0.25), dataclasses.replace(bundle, prompts=("a",)), dataclasses.replace(bundle, step=2)]
+    others = [filled(config, 0.25), dataclasses.replace(bundle, planes="grey"), dataclasses.replace(bundle, step=2)]
     assert len({fingerprint(of) for of in (bundle, *others)}) == 4
+
+
+def test_prompts_and_rule_are_not_the_network(config):
+    bundle = filled(config, 0.5)
+    other = dataclasses.replace(bundle, prompts=("a",), rule={"name": "minmax_opening"})
+    assert fingerprint(other) == fingerprint(bundle)

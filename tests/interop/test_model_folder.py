@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+import ml_dtypes
 import numpy as np
 import pytest
 from flax import nnx
@@ -14,6 +15,7 @@ from jvlgs_jax.interop.model_folder import (
     load_model,
     save_arrays,
     save_model,
+    save_rule,
 )
 from jvlgs_jax.interop.parameters import flatten, replace
 
@@ -42,14 +44,45 @@ def test_what_is_saved_is_what_is_loaded(tmp_path, bundle):
     assert loaded.model.correlations[0].out.norm.use_running_average  # ready to run, not to train
 
 
+@pytest.mark.parametrize("precision", [np.float16, ml_dtypes.bfloat16])
+def test_half_precision_halves_the_file_and_is_widened_again(tmp_path, bundle, precision):
+    save_model(tmp_path / "whole", bundle)
+    save_model(tmp_path / "half", bundle, np.dtype(precision))
+    whole, half = ((tmp_path / name / "weights.safetensors").stat().st_size for name in ("whole", "half"))
+    assert half < 0.55 * whole  # the header stays as it is
+    found, expected = _arrays(load_model(tmp_path / "half").model), _arrays(bundle.model)
+    assert {path: value.dtype for path, value in found.items()} == {path: of.dtype for path, of in expected.items()}
+    for path, value in expected.items():
+        np.testing.assert_allclose(found[path], value, rtol=2**-8, atol=1e-7)
+
+
+def test_what_half_precision_cannot_hold_is_not_saved(tmp_path, bundle):
+    model = nnx.merge(*nnx.split(bundle.model), copy=True)
+    large = {"decoder/head/bias": np.full_like(_arrays(model)["decoder/head/bias"], 1e6)}
+    nnx.update(model, replace(nnx.state(model), large))
+    with pytest.raises(UserError, match="decoder/head/bias: holds 1e\\+06, too large for float16"):
+        save_model(tmp_path / "model", dataclasses.replace(bundle, model=model), np.dtype(np.float16))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_rule_is_kept_and_can_be_changed_alone(tmp_path, bundle):
+    save_model(tmp_path / "model", dataclasses.replace(bundle, rule={"name": "minmax_opening"}))
+    assert load_model(tmp_path / "model").rule == {"name": "minmax_opening"}
+    save_rule(tmp_path / "model", {"name": "confidence_gate", "low": 0.2})
+    loaded = load_model(tmp_path / "model")
+    assert loaded.rule == {"name": "confidence_gate", "low": 0.2}
+    assert dataclasses.replace(loaded, model=bundle.model, rule=None) == bundle
+
+
 def test_an_older_folder_says_nothing_of_windows_and_has_the_published_ones(tmp_path, bundle):
     save_model(tmp_path / "model", bundle)
     description = tmp_path / "model" / "model.json"
     fields = json.loads(description.read_text())
     assert (fields.pop("step"), fields.pop("direction")) == (2, "past_only")
+    del fields["rule"]
     description.write_text(json.dumps(fields))
     loaded = load_model(tmp_path / "model")
-    assert (loaded.step, loaded.direction) == (1, Direction.LOOK_AHEAD)
+    assert (loaded.step, loaded.direction, loaded.rule) == (1, Direction.LOOK_AHEAD, None)
 
 
 def test_saving_again_replaces_the_model_and_leaves_nothing_behind(tmp_path, bundle):

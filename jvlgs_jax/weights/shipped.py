@@ -1,0 +1,138 @@
+"""The models that come with the package: `jvlgs_jax/weights/NAME/`, a model folder with a card beside it.
+
+Their `model.json` says under "shipped" what a listing shows and what the weights' SHA-256 is.
+"""
+
+import difflib
+import hashlib
+from dataclasses import asdict, dataclass
+from math import prod
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.interop.model_folder import DESCRIPTION, WEIGHTS, ModelBundle, load_model, read_description
+
+FOLDER = Path(__file__).parent
+CARD = "MODEL_CARD.md"
+ENTRY = "shipped"  # of model.json
+_AGAIN = "install the package again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShippedEntry:
+    """What `model.json` of a shipped model says beside what every model's says.
+
+    Attributes:
+        summary: one line for listings.
+        licence: of the weights, an SPDX name.
+        sha256: of the weight file, in hexadecimal digits.
+        default: whether it is used where no model is named; at most one is.
+    """
+
+    summary: str
+    licence: str
+    sha256: str
+    default: bool
+
+    def to_json(self) -> dict[str, str | bool]:
+        """Returns the entry as JSON's types."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShippedModel:
+    """A model that comes with the package.
+
+    Attributes:
+        folder: where it is; its name is the model's.
+        entry: what is said of it.
+        prompts: that it was trained with.
+        input_size: (height, width) it works at.
+    """
+
+    folder: Path
+    entry: ShippedEntry
+    prompts: tuple[str, ...]
+    input_size: tuple[int, int]
+
+    @property
+    def name(self) -> str:
+        """What `--checkpoint` calls it."""
+        return self.folder.name
+
+    @property
+    def weight_bytes(self) -> int:
+        """Size of the weight file."""
+        return (self.folder / WEIGHTS).stat().st_size
+
+    def parameters(self) -> int:
+        """Counts the numbers in the weight file, running statistics included; UserError where it is damaged."""
+        try:
+            with safe_open(self.folder / WEIGHTS, framework="numpy") as file:
+                return sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118  # no mapping
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{self.folder / WEIGHTS}: damaged ({error}): {_AGAIN}") from error
+
+    def check(self) -> None:
+        """Raises UserError where the weight file is not the one that was shipped."""
+        path = self.folder / WEIGHTS
+        if not path.is_file():
+            raise UserError(f"{path}: missing: {_AGAIN}")
+        found = sha256(path)
+        if found != self.entry.sha256:
+            raise UserError(f"{path}: damaged (sha256 {found[:16]}..., expected {self.entry.sha256[:16]}...): {_AGAIN}")
+
+    def load(self) -> ModelBundle:
+        """Returns the model, in evaluation mode, once its weights have been checked."""
+        self.check()
+        return load_model(self.folder)
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def shipped_models(folder: Path | None = None) -> list[ShippedModel]:
+    """Returns the models in `folder` by name, by default those that come with the package; their weights are not read.
+
+    UserError for a damaged description.
+    """
+    paths = sorted((FOLDER if folder is None else folder).glob(f"*/{DESCRIPTION}"))
+    return [_read(path.parent) for path in paths]
+
+
+def shipped_model(name: str | None = None, folder: Path | None = None) -> ShippedModel:
+    """Returns the model called `name`, by default the one that is meant where no model is named.
+
+    UserError where there is none of that name, listing those there are, or no default.
+    """
+    models = shipped_models(folder)
+    if name is None:
+        for model in models:
+            if model.entry.default:
+                return model
+        raise UserError(
+            "no model comes with this version of the package: give --checkpoint=DIR, a model folder or the workdir of "
+            "a training"
+        )
+    for model in models:
+        if model.name == name:
+            return model
+    names = [model.name for model in models]
+    nearest = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(names) or 'none'}"
+    raise UserError(f"no shipped model {name!r}: {hint}")
+
+
+def _read(folder: Path) -> ShippedModel:
+    description = read_description(folder)
+    try:
+        entry = ShippedEntry(**description[ENTRY])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{folder / DESCRIPTION}: no whole entry {ENTRY!r} ({error}): {_AGAIN}") from error
+    height, width = description["input_size"]
+    return ShippedModel(folder=folder, entry=entry, prompts=tuple(description["prompts"]), input_size=(height, width))

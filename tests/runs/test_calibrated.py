@@ -1,0 +1,91 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from flax import nnx
+
+from jvlgs_jax.cli.main import main
+from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model
+from jvlgs_jax.interop.parameters import flatten, replace
+from jvlgs_jax.models.jvlgs import JvlgsConfig
+from jvlgs_jax.runs import calibrated
+
+
+class Brightness:
+    """In place of a network: the brighter, the likelier gas."""
+
+    def __init__(self, bundle):
+        assert bundle.prompts == ("a", "b", "c", "d")
+
+    def probabilities(self, frames):
+        for frame in frames:
+            yield frame[..., 0].astype(np.float32) / 255
+
+
+@pytest.fixture
+def model(tmp_path):
+    graphdef, state = nnx.split(abstract_model(JvlgsConfig.tiny()))
+    arrays = {path: np.zeros(leaf.shape, leaf.dtype) for path, leaf in flatten(state).items()}
+    folder = tmp_path / "model"
+    save_model(folder, ModelBundle(nnx.merge(graphdef, replace(state, arrays)), ("a", "b", "c", "d"), "grey", (64, 96)))
+    return folder
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A dull blob that is no gas, then a bright one that is."""
+    for kind in ("images", "masks"):
+        (tmp_path / "data" / "yard" / kind).mkdir(parents=True)
+    for index, level in enumerate([170] * 6 + [250] * 6):
+        frame = np.zeros((48, 64), np.uint8)
+        frame[10:30, 10:40] = level
+        cv2.imwrite(str(tmp_path / "data" / "yard" / "images" / f"{index:02d}.png"), frame)
+        cv2.imwrite(
+            str(tmp_path / "data" / "yard" / "masks" / f"{index:02d}.png"), 255 * (frame > 200).astype(np.uint8)
+        )
+    return tmp_path / "data"
+
+
+def calibrate(model, data, *more):
+    return main(["calibrate", "--checkpoint", str(model), "--data-dir", str(data), *more])
+
+
+def test_the_chosen_gate_goes_into_the_model_folder_and_nothing_else_changes(model, data, monkeypatch, capsys):
+    monkeypatch.setattr(calibrated, "Segmenter", Brightness)
+    before = json.loads((model / "model.json").read_text())
+    weights = (model / "weights.safetensors").read_bytes()
+    assert calibrate(model, data) == 0
+    after = json.loads((model / "model.json").read_text())
+    rule = after.pop("rule")
+    assert rule["name"] == "confidence_gate"
+    assert rule["high"] == 0.7  # the least of the grid that 170 / 255 does not exceed
+    assert after == {name: value for name, value in before.items() if name != "rule"}
+    assert (model / "weights.safetensors").read_bytes() == weights
+    assert sorted(path.name for path in model.iterdir()) == ["model.json", "weights.safetensors"]
+    assert "false alarms 0.00%" in capsys.readouterr().out
+
+    other = model.with_name("other")
+    assert calibrate(model, data, "--output", str(other)) == 0
+    assert json.loads((other / "model.json").read_text())["rule"] == rule
+    assert calibrate(model, data, "--output", str(other)) == 2
+    assert "exists: choose another output folder" in capsys.readouterr().err
+
+
+def test_where_no_gate_keeps_the_limit_nothing_is_written(model, data, monkeypatch, capsys):
+    class Blind(Brightness):
+        def probabilities(self, frames):
+            for frame in frames:
+                yield np.ones(frame.shape[:2], np.float32)
+
+    monkeypatch.setattr(calibrated, "Segmenter", Blind)
+    before = (model / "model.json").read_bytes()
+    assert calibrate(model, data) == 2
+    assert "no gate raises false alarms on at most 1.00% of the leak-free frames" in capsys.readouterr().err
+    assert (model / "model.json").read_bytes() == before
+
+
+def test_a_workdir_needs_an_output(tmp_path, data, capsys):
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    assert calibrate(tmp_path / "run", data) == 2
+    assert "not a model folder, so that the gate cannot go there: give --output=DIR" in capsys.readouterr().err
