@@ -27,5 +27,5 @@ def get_config() -> ConfigDict:
     config.data.augmentation.exposure_drift = 3.0
     config.data.augmentation.cloud_probability = 0.1
     config.train.init_from = ("runs/plume_small_start/model",)
-    recipes.from_random_weights(config, steps=2500, learning_rate=1e-3)
+    recipes.from_random_weights(config, steps=1600, learning_rate=1e-3)
     return config

@@ -36,7 +36,10 @@ class GateGrid:
 
 @dataclass(frozen=True, kw_only=True)
 class GateTrial:
-    """A gate with its J (the `jvlgs` convention, mean over videos) and the share of leak-free frames with a mask."""
+    """A gate with its J (the `jvlgs` convention, mean over videos with gas) and its share of false alarms.
+
+    What a gate does in videos without any gas counts as false alarms only: in J, one alarm would cost a whole video.
+    """
 
     gate: ConfidenceGate
     j: float
@@ -128,11 +131,13 @@ class _Tally:
     def __init__(self) -> None:
         self.leak_frames = self.leak_free_frames = self.false_alarms = 0
         self._video: list[float] = []
+        self._has_gas = False  # this video
         self._videos: list[float] = []
 
     def add(self, mask: np.ndarray, gas: np.ndarray, area: int) -> None:
         predicted = int(np.count_nonzero(mask))
         self.leak_frames += area > 0
+        self._has_gas |= area > 0
         self.leak_free_frames += area == 0
         self.false_alarms += predicted > 0 and area == 0
         if predicted or area:
@@ -140,9 +145,9 @@ class _Tally:
             self._video.append(both / (predicted + area - both))
 
     def end_scene(self) -> None:
-        if self._video:
+        if self._has_gas:
             self._videos.append(fsum(self._video) / len(self._video))
-        self._video = []
+        self._video, self._has_gas = [], False
 
     @property
     def j(self) -> float:

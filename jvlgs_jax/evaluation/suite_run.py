@@ -49,6 +49,7 @@ def run_suite(
 
     UserError, before anything is scored, where `output` holds results of other settings.
     """
+    settings = {**settings, "baselines": list(BASELINES)}
     described = {dataset.name: {**settings, "dataset": _described(dataset)} for dataset in datasets}
     found = {name: load_result(output / name, of) for name, of in described.items()}
     results, failures = [], {}

@@ -102,7 +102,7 @@ def shipped_models(folder: Path | None = None) -> list[ShippedModel]:
     UserError for a damaged description.
     """
     paths = sorted((FOLDER if folder is None else folder).glob(f"*/{DESCRIPTION}"))
-    return [_read(path.parent) for path in paths]
+    return [_read(path.parent) for path in paths if not path.parent.name.startswith(".")]  # of a killed --ship
 
 
 def shipped_model(name: str | None = None, folder: Path | None = None) -> ShippedModel:

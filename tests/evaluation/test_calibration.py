@@ -78,6 +78,12 @@ def test_each_trial_is_what_an_evaluation_finds():
     assert len({trial.j for trial in trials}) > 4
 
 
+def test_a_video_without_gas_counts_by_its_false_alarms_alone():
+    quiet = scene("quiet", *[QUIET] * 99, ([(BLOB, 99)], False))
+    found = calibrate(Given(), [scene("a", *[GAS] * 3), quiet], max_false_alarms=0.02, grid=GRID).chosen
+    assert (found.j, found.false_alarm_rate) == (1.0, 0.01)
+
+
 def test_of_equals_the_first_of_the_grid_is_taken():
     plain = GateGrid(low=(0.2, 0.4), high=(0.5, 0.6), vote_frames=(1,), minimum_share=(0.0,))
     scenes = [scene("a", QUIET, ([(PLUME, 95)], True))]

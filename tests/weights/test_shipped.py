@@ -162,3 +162,9 @@ def test_what_comes_with_the_package_is_whole():
         model.check()
         assert model.weight_bytes <= ship.MAX_BYTES
         assert (model.folder / "MODEL_CARD.md").is_file()
+
+
+def test_what_a_killed_ship_leaves_behind_is_no_model(tiny, folder):
+    (folder / ".partial-tiny").mkdir()
+    (folder / ".partial-tiny" / "model.json").write_text((tiny.folder / "model.json").read_text())
+    assert [model.name for model in shipped_models()] == ["tiny"]
