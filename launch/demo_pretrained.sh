@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Scores the default model that comes with the package on the sample clip that does, and draws what it finds.
+# To run it, have `jvlgs` and its `python` on PATH; `jvlgs models` says whether there is a default model.
+set -euo pipefail
+
+output=${1:?usage: launch/demo_pretrained.sh OUTPUT}
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+show() {
+    printf '\n$ %s\n' "$*"
+    "$@"
+}
+
+export JAX_COMPILATION_CACHE_DIR=$output/compiled # the second command runs what the first has compiled
+clip=$(python -c 'from jvlgs_jax.sample import CLIP; print(CLIP)')
+
+show jvlgs models
+show jvlgs evaluate --data-dir="$clip" --baselines --output="$output/evaluation"
+show jvlgs predict "$clip/leak.mp4" --output="$output/prediction"
+
+cat <<END
+
+The clip is simulated and its seed trained nothing. Its numbers are one clip's: docs/results.md has those that count.
+scores    $output/evaluation/scores.json
+frames    $output/prediction/frames.csv
+overlay   $output/prediction/overlay.mp4   <- open this one
+END
