@@ -117,8 +117,10 @@ def _steam_schedule(draw: Draws, share: float) -> tuple[Float[Array, ""], Float[
 
 
 def _source_place(draw: Draws, scenery: SceneryParameters, size: tuple[int, int]) -> Float[Array, "2"]:
-    """A place on the edge of some object, now and then anywhere in the frame."""
-    item = draw.integer(len(scenery.equipment.kind))
+    """A place on the edge of some object that is there, now and then anywhere in the frame."""
+    count = len(scenery.equipment.kind)
+    ahead = (jnp.arange(count) - draw.integer(count)) % count
+    item = jnp.argmin(jnp.where(scenery.equipment.present, ahead, count))  # the next one that is there
     edge = draw.uniform((-1.0, 1.0), (2,))
     edge = jnp.where(draw.chance(0.6), edge.at[0].set(-1), edge.at[1].set(jnp.sign(edge[1])))
     on_object = scenery.equipment.centre[item] + scenery.equipment.half[item] * edge
