@@ -15,29 +15,39 @@ _PATCH = (56, 80)  # pixels around a mover that are drawn; larger movers are cut
 # Capsules by kind: start (row, column), end (row, column), radius, swing of the end (row, column), relative warmth;
 # in units of the mover's size, rows downward, the mover facing right.
 _CAPSULES = (
-    (  # person: head, trunk, two legs, arm
-        (-0.42, 0.0, -0.40, 0.0, 0.075, 0.0, 0.0, 1.3),
-        (-0.26, 0.0, 0.02, 0.0, 0.095, 0.0, 0.0, 1.0),
-        (0.05, 0.0, 0.46, 0.0, 0.05, 0.0, 0.14, 0.8),
-        (0.05, 0.0, 0.46, 0.0, 0.05, 0.0, -0.14, 0.8),
-        (-0.25, 0.0, 0.05, 0.05, 0.04, 0.0, -0.14, 0.9),
+    (  # person: legs (thigh and shin), trunk, helmet, face, arms, hand
+        (0.03, 0.02, 0.24, 0.03, 0.055, 0.0, 0.09, 0.7),
+        (0.03, -0.02, 0.24, -0.01, 0.055, 0.0, -0.09, 0.6),
+        (0.24, 0.03, 0.46, 0.02, 0.042, 0.0, 0.16, 0.6),
+        (0.24, -0.01, 0.46, -0.03, 0.042, 0.0, -0.16, 0.5),
+        (-0.27, 0.0, 0.0, 0.0, 0.095, 0.0, 0.0, 0.8),
+        (-0.27, -0.05, -0.02, -0.04, 0.035, 0.0, 0.1, 0.6),
+        (-0.27, 0.06, -0.03, 0.10, 0.038, 0.0, -0.12, 1.0),
+        (-0.41, 0.015, -0.38, 0.02, 0.065, 0.0, 0.0, 1.5),
+        (-0.46, -0.01, -0.46, 0.03, 0.05, 0.0, 0.0, 0.3),
     ),
-    (  # vehicle: body, cabin, two wheels, engine
-        (0.08, -0.38, 0.08, 0.38, 0.11, 0.0, 0.0, 0.5),
-        (-0.10, -0.20, -0.10, 0.12, 0.10, 0.0, 0.0, 0.3),
-        (0.19, -0.26, 0.19, -0.26, 0.07, 0.0, 0.0, 1.0),
-        (0.19, 0.26, 0.19, 0.26, 0.07, 0.0, 0.0, 1.0),
-        (0.06, 0.33, 0.06, 0.40, 0.06, 0.0, 0.0, 1.5),
+    (  # vehicle: body, bonnet, cabin, side window, windscreen, underside, wheels, engine
+        (0.06, -0.40, 0.06, 0.38, 0.10, 0.0, 0.0, 0.5),
+        (0.0, 0.16, 0.02, 0.40, 0.05, 0.0, 0.0, 1.1),
+        (-0.10, -0.24, -0.10, 0.06, 0.09, 0.0, 0.0, 0.4),
+        (-0.10, -0.20, -0.10, -0.05, 0.05, 0.0, 0.0, -0.4),
+        (-0.10, 0.07, -0.04, 0.13, 0.035, 0.0, 0.0, -0.6),
+        (0.16, -0.30, 0.16, 0.30, 0.03, 0.0, 0.0, 1.2),
+        (0.17, -0.26, 0.17, -0.26, 0.075, 0.0, 0.0, 0.9),
+        (0.17, 0.26, 0.17, 0.26, 0.075, 0.0, 0.0, 1.0),
+        (0.08, 0.40, 0.10, 0.42, 0.045, 0.0, 0.0, 1.6),
     ),
-    (  # bird: body, two wings that flap, tail, head
+    (  # bird: body, two wings of two parts that flap, tail, head
         (0.0, -0.15, 0.0, 0.15, 0.07, 0.0, 0.0, 1.0),
-        (0.0, 0.0, -0.05, -0.45, 0.04, 0.3, 0.0, 0.8),
-        (0.0, 0.0, -0.05, 0.45, 0.04, 0.3, 0.0, 0.8),
+        *((0.0, 0.0, -0.05, -0.22, 0.05, 0.12, 0.0, 0.9),) * 2,
+        (-0.03, -0.12, -0.06, -0.48, 0.028, 0.32, 0.0, 0.7),
+        *((0.0, 0.0, -0.05, 0.22, 0.05, 0.12, 0.0, 0.9),) * 2,
+        (-0.03, 0.12, -0.06, 0.48, 0.028, 0.32, 0.0, 0.7),
         (0.0, -0.15, 0.03, -0.28, 0.03, 0.0, 0.0, 0.8),
-        (0.0, 0.18, 0.0, 0.2, 0.05, 0.0, 0.0, 1.0),
+        (0.0, 0.18, 0.0, 0.2, 0.05, 0.0, 0.0, 1.1),
     ),
     (  # insect: one blob, near and out of focus; the others coincide
-        *((0.0, -0.1, 0.0, 0.1, 0.22, 0.0, 0.0, 1.0),) * 5,
+        *((0.0, -0.1, 0.0, 0.1, 0.22, 0.0, 0.0, 1.0),) * 9,
     ),
 )
 _SIZES = ((0.07, 0.30), (0.08, 0.28), (0.012, 0.06), (0.01, 0.08))  # smallest and largest, shares of the height
@@ -145,7 +155,7 @@ def _silhouette(
         along = jnp.clip(((row - top) * down + (column - left) * across) / length, 0, 1)
         distance = jnp.hypot(row - top - along * down, column - left - along * across) - radius
         part = jnp.clip(0.5 - distance / softness, 0, 1)
-        warmth = jnp.where(part > share, relative, warmth)
+        warmth = warmth + (relative - warmth) * jnp.where(part > 0, part / jnp.maximum(part, share), 0)
         share = jnp.maximum(share, part)
     faint = jnp.where(mover.kind == 3, 0.5, 1.0)  # an insect out of focus lets the scene through
     return share * mover.present * faint, warmth * mover.warmth

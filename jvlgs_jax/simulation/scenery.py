@@ -9,10 +9,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
+from jvlgs_jax.simulation.assemblies import AssemblyParameters, add_assemblies, draw_assemblies
 from jvlgs_jax.simulation.config import SceneryConfig
 from jvlgs_jax.simulation.draws import Draws
-from jvlgs_jax.simulation.equipment import BODIES_AND_PIPES, EquipmentParameters, add_equipment, draw_equipment
+from jvlgs_jax.simulation.equipment import BODIES_AND_PIPES, EquipmentParameters, draw_equipment
+from jvlgs_jax.simulation.equipment_painting import add_equipment
 from jvlgs_jax.simulation.spectral_noise import evolving_noise, power_law
+from jvlgs_jax.simulation.surfaces import SurfaceParameters, draw_surfaces
 
 MARGIN = 16  # pixels around the frame
 
@@ -33,6 +36,8 @@ class SceneryParameters(NamedTuple):
     track: Float[Array, "3"]  # kelvin, column where it meets the horizon, slant
     equipment_level: Float[Array, ""]
     equipment: EquipmentParameters
+    surfaces: SurfaceParameters
+    assemblies: AssemblyParameters
     hot_spot: Float[Array, "s 4"]  # row, column, radius, kelvin
     gas_layer: Int[Array, ""]  # objects from here on stand in front of the gas
     blur: Float[Array, ""]
@@ -79,11 +84,14 @@ def draw_scenery(
             ]
         ),
         equipment_level=level,
-        equipment=draw_equipment(draw, config, size, horizon, level),
+        equipment=(equipment := draw_equipment(draw, config, size, horizon, level)),
         hot_spot=jnp.stack([spot_row, spot_column, draw.uniform((0.6, 3.5), (spots,)), heat], axis=-1),
         gas_layer=jnp.where(draw.chance(0.6), 99, draw.integer(BODIES_AND_PIPES)),
         blur=blur,
-        key=draw.key(),
+        key=(key := draw.key()),
+        # From a key of their own, so that all else in a clip is as it would be without them.
+        surfaces=draw_surfaces(detail := Draws(jax.random.fold_in(key, 2)), equipment),
+        assemblies=draw_assemblies(detail, equipment, level),
     )
 
 
@@ -111,7 +119,10 @@ def render_scenery(scene: SceneryParameters, size: tuple[int, int]) -> Scenery:
     leaves = scene.tree_temperature + scene.texture * (1.2 * noise[1] + 0.8 * grain[1])
     picture += (leaves - picture) * trees
     picture, equipment, front = add_equipment(
-        picture, scene.equipment, row, column, 0.6 * scene.texture * noise[0], scene.gas_layer
+        picture, scene.equipment, scene.surfaces, row, column, 0.6 * scene.texture * noise[0], scene.gas_layer
+    )
+    picture, equipment, front = add_assemblies(
+        picture, equipment, front, scene.assemblies, margin=MARGIN, gas_layer=scene.gas_layer
     )
     top, left, radius, heat = scene.hot_spot.T[:, :, None]
     down = jnp.exp(-((row.T - top) ** 2) / (2 * radius**2))
