@@ -83,7 +83,7 @@ def depthwise_filter(x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c"]) 
     it was measured to make a whole feed-forward layer two to four times slower there (benchmarks/network_parts.py).
     """
     height, width = x.shape[1:3]
-    padded, kernel = _zero_bordered(x), kernel.astype(jnp.promote_types(x.dtype, jnp.float32))
+    padded, kernel = _zero_bordered(x), _held(kernel.astype(jnp.promote_types(x.dtype, jnp.float32)))
     out = jnp.zeros(x.shape, kernel.dtype)
     for dy in range(3):
         for dx in range(3):
@@ -118,6 +118,22 @@ def _kernel_gradient(x: Array, gradient: Array) -> Array:
     zeros = [jnp.zeros_like(gradient, wide, (batch, width, channels))] * 9
     totals, _ = lax.scan(add_row, zeros, jnp.arange(height))
     return jnp.stack([total.sum((0, 1)) for total in totals]).reshape(3, 3, channels)
+
+
+def _held(kernel: Array) -> Array:
+    """The same kernel, computed before the loop that applies it, and not in it.
+
+    In a scanned stage the kernel is a slice of the stack of all blocks' kernels. XLA's CPU backend fuses that slicing
+    into the loop over the map, which then takes from twice to five times as long. It fuses no matrix product, so there
+    the kernel is multiplied by the identity.
+    """
+
+    def product(kernel: Array) -> Array:
+        taps = kernel.reshape(9, -1)
+        identity = jnp.eye(9, dtype=taps.dtype)
+        return jnp.matmul(identity, taps, precision=lax.Precision.HIGHEST).reshape(kernel.shape)
+
+    return lax.platform_dependent(kernel, cpu=product, default=lambda kernel: kernel)
 
 
 def _zero_bordered(x: Array) -> Array:

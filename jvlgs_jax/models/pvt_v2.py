@@ -118,8 +118,15 @@ class ConvMlp(nnx.Module):
         self.project = nnx.Linear(hidden, dim, kernel_init=_linear_init, rngs=rngs)
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
-        """Mixes channels and 3 x 3 neighbours."""
-        return self.project(gelu(self.depthwise(self.expand(x))))
+        """Mixes channels and 3 x 3 neighbours.
+
+        The gradient computes the filter and the activation again from the expanded map, the one wide map that it
+        keeps. That is quicker on CPU than to store and load the five wide maps otherwise kept (docs/results.md).
+        """
+        return jax.checkpoint(self._narrow, prevent_cse=False)(self.expand(x))
+
+    def _narrow(self, expanded: Array) -> Array:
+        return self.project(gelu(self.depthwise(expanded)))
 
 
 class Block(nnx.Module):
