@@ -107,7 +107,7 @@ def test_scores_the_model_beside_the_baselines(tmp_path: Path):
     config = toy_config(steps=60, evaluators=(test,), optimizer=OptimizerConfig(learning_rate=3e-2))
     (last,) = toy_train(tmp_path, config)
     scores = last.found["test"].scores
-    assert list(scores) == ["model", "mog2", "background_difference"]
+    assert list(scores) == ["model", "mog2", "background_difference", "temporal_median"]
     assert scores["model"].jvlgs.j > 0.3  # a bright square
     saved = json.loads((tmp_path / "scores.json").read_text())
     assert (saved["selection"], saved["step"]) == ("last", 60)

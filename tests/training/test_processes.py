@@ -66,7 +66,7 @@ def test_two_processes_train_like_one_and_stop_together(tmp_path: Path):
     assert_close_trainings(tmp_path / "stopped", tmp_path / "one")
     whole, one = (json.loads((tmp_path / name / "scores_best.json").read_text()) for name in ("whole", "one"))
     assert (whole["selection"], whole["step"]) == ("best-on-validation", one["step"])
-    assert list(whole["evaluators"]["test"]["methods"]) == ["model", "mog2", "background_difference"]
+    assert list(whole["evaluators"]["test"]["methods"]) == ["model", "mog2", "background_difference", "temporal_median"]
 
 
 # Two of these train until the first one meets a mistake that the other does not see.

@@ -44,7 +44,7 @@ def test_scores_whole_videos_and_keeps_a_few_pictures():
 
 def test_baselines_come_at_the_end_and_scenes_by_name():
     findings = evaluator(EvaluatorConfig(scenes=("b", "d"), baselines=True))(bundle(), final=True)
-    assert list(findings.scores) == [MODEL, "mog2", "background_difference"]
+    assert list(findings.scores) == [MODEL, "mog2", "background_difference", "temporal_median"]
     assert list(findings.scores[MODEL].alarms.parts) == ["b", "d"]
 
 
