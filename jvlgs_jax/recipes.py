@@ -88,13 +88,7 @@ def simulated_pretraining(config: ConfigDict, *, encoder: str, clips_per_batch: 
     config.train.steps = steps
     config.train.precision = "bfloat16"
     config.train.remat = "full"
-    config.train.optimizer.name = "adamw"
-    config.train.optimizer.gradient_clamp = None
-    config.train.optimizer.gradient_norm = 1.0
-    config.train.optimizer.schedule = "warmup_cosine"
-    config.train.optimizer.warmup_steps = steps // 20
-    config.train.optimizer.frozen = TEXT_FROZEN
-    config.train.optimizer.ema_decay = 0.9999
+    _adamw(config, warmup_steps=steps // 20, ema_decay=0.9999)
     config.train.evaluators = ()
     config.train.save_every = 1_000
 
@@ -132,14 +126,8 @@ def from_random_weights(config: ConfigDict, *, steps: int, learning_rate: float)
     """AdamW with a cosine, gradients of norm 1 at most and a running mean of weights; the text encoder stays."""
     config.train.steps = steps
     config.train.save_every = 250
-    config.train.optimizer.name = "adamw"
     config.train.optimizer.learning_rate = learning_rate
-    config.train.optimizer.gradient_clamp = None
-    config.train.optimizer.gradient_norm = 1.0
-    config.train.optimizer.schedule = "warmup_cosine"
-    config.train.optimizer.warmup_steps = steps // 25
-    config.train.optimizer.frozen = TEXT_FROZEN
-    config.train.optimizer.ema_decay = 0.995
+    _adamw(config, warmup_steps=steps // 25, ema_decay=0.995)
     config.train.evaluators = ()
 
 
@@ -153,3 +141,14 @@ def pod_training(config: ConfigDict) -> None:
     config.train.optimizer.schedule = "warmup_cosine"
     config.train.optimizer.warmup_steps = 500
     config.train.optimizer.gradient_norm = 1.0
+
+
+def _adamw(config: ConfigDict, *, warmup_steps: int, ema_decay: float) -> None:
+    """A warm-up and a cosine, gradients of norm 1 at most and a running mean of weights; the text encoder stays."""
+    config.train.optimizer.name = "adamw"
+    config.train.optimizer.gradient_clamp = None
+    config.train.optimizer.gradient_norm = 1.0
+    config.train.optimizer.schedule = "warmup_cosine"
+    config.train.optimizer.warmup_steps = warmup_steps
+    config.train.optimizer.frozen = TEXT_FROZEN
+    config.train.optimizer.ema_decay = ema_decay

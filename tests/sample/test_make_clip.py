@@ -1,6 +1,5 @@
 import jax
 import numpy as np
-import pytest
 
 from jvlgs_jax.data.layouts import load_scenes
 from jvlgs_jax.sample import CLIP
@@ -18,7 +17,6 @@ def test_a_written_clip_is_read_with_its_exact_truth(small_clips, tmp_path):
     assert np.abs(scene.frames[..., 0].astype(int) - np.asarray(clip.frames)).mean() < 3
 
 
-@pytest.mark.skipif(not CLIP.is_dir(), reason="no clip has been made yet: see jvlgs_jax/sample/README.md")
 def test_the_clip_that_comes_with_the_package_is_small_and_begins_without_a_leak():
     assert sum(path.stat().st_size for path in CLIP.rglob("*") if path.is_file()) < 1_500_000
     (scene,) = load_scenes(CLIP)
