@@ -17,7 +17,7 @@ from jvlgs_jax.simulation.truth import GAS_PIXEL
 
 NAME = "leak"
 FRAMES, FRAMES_PER_SECOND = 150, 15.0
-SEED, INDEX = 2024, 0  # of no training: those simulate under other seeds
+SEED, INDEX = 2024, 2  # of no training: those simulate under other seeds
 
 
 def clip_config() -> SimulationConfig:
