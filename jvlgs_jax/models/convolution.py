@@ -50,12 +50,21 @@ class ConvBN(nnx.Module):
     """Convolution without bias, then BatchNorm; no activation (`BasicConv2d` in the published program)."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: tuple[int, int], *, dilation: int = 1, rngs: nnx.Rngs
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: tuple[int, int],
+        *,
+        stride: int = 1,
+        dilation: int = 1,
+        rngs: nnx.Rngs,
     ):
-        self.conv = conv(in_channels, out_channels, kernel_size, dilation=dilation, use_bias=False, rngs=rngs)
+        self.conv = conv(
+            in_channels, out_channels, kernel_size, stride=stride, dilation=dilation, use_bias=False, rngs=rngs
+        )
         self.norm = BatchNorm(out_channels)
 
-    def __call__(self, x: Float[Array, "b g h w i"]) -> Float[Array, "b g h w o"]:
+    def __call__(self, x: Float[Array, "b g h w i"]) -> Float[Array, "b g H W o"]:
         """Maps channels; statistics are those of each group g (see `BatchNorm`)."""
         return self.norm(self.conv(x))
 

@@ -30,22 +30,48 @@ class FpnDecoder(nnx.Module):
         return self.smooth[2](fine)
 
 
-class FineFpnDecoder(FpnDecoder):
-    """Goes on from the published pyramid to stride 4, where plumes a few pixels wide still show. Ours.
+class DetailMaps(nnx.Module):
+    """Maps at strides 2 and 4 for the fine decoder, made of the encoder's first map and of the input planes. Ours.
 
-    The stride-4 map is the encoder's of the reference frame alone: it says where edges are, the pyramid what is gas.
+    The encoder's patches are 4 pixels apart and normalised one by one: how strong a small difference between the planes
+    is, and where it ends, is hardly in them.
+    """
+
+    def __init__(self, encoder_channels: int, channels: int, *, rngs: nnx.Rngs):
+        self.half = ConvBN(3, channels // 2, (5, 5), stride=2, rngs=rngs)
+        self.quarter = ConvBN(channels // 2, channels, (3, 3), stride=2, rngs=rngs)
+        self.lateral = ConvBN(encoder_channels, channels, (1, 1), rngs=rngs)
+
+    def __call__(
+        self, frames: Float[Array, "b t h w 3"], encoded: Float[Array, "b t _ _ e"]
+    ) -> list[Float[Array, "b t _ _ _"]]:
+        """Maps at strides 2 (of half the channels) and 4 of normalised frames; `encoded` is at stride 4."""
+        half = jax.nn.relu(self.half(frames))
+        return [half, jax.nn.relu(self.quarter(half)) + self.lateral(encoded)]
+
+
+class FineFpnDecoder(FpnDecoder):
+    """Goes on from the published pyramid to stride 2, where plumes a few pixels wide still show. Ours.
+
+    The maps at strides 2 and 4 are of the reference frame alone: they say where edges are, the pyramid what is gas.
     """
 
     def __init__(self, channels: int, *, rngs: nnx.Rngs):
         super().__init__(channels, rngs=rngs)
+        narrow = channels // 2
         self.refine = nnx.List([ConvBN(channels, channels, (3, 3), rngs=rngs) for _ in range(2)])
+        self.narrow = conv(channels, narrow, (1, 1), rngs=rngs)
+        self.finish = ConvBN(narrow, narrow, (3, 3), rngs=rngs)
+        self.head = conv(narrow, 1, (1, 1), rngs=rngs)
 
-    def __call__(self, levels: Sequence[Float[Array, "b _ _ _ c"]], size: tuple[int, int]) -> Float[Array, "b k H W 1"]:
-        """Logits at `size` = (height, width) from levels at strides 4, 8, 16, 32; the first has no pairs."""
-        detail, *coarser = levels
-        x = detail + _resize_like(self.pyramid(coarser), detail)
+    def __call__(self, levels: Sequence[Float[Array, "b _ _ _ _"]], size: tuple[int, int]) -> Float[Array, "b k H W 1"]:
+        """Logits at `size` = (height, width) from levels at strides 2, 4, 8, 16, 32; the first two have no pairs."""
+        half, quarter, *coarser = levels
+        x = quarter + _resize_like(self.pyramid(coarser), quarter)
         for layer in self.refine:
             x = jax.nn.relu(layer(x))
+        x = half + _resize_like(self.narrow(x), half)
+        x = jax.nn.relu(self.finish(x))
         return resize_bilinear(self.head(x), size)
 
 

@@ -8,8 +8,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from jvlgs_jax.data.prompts import PromptTokens
-from jvlgs_jax.models.convolution import ConvBN
-from jvlgs_jax.models.decoder import FineFpnDecoder, FpnDecoder, PairFusion
+from jvlgs_jax.models.decoder import DetailMaps, FineFpnDecoder, FpnDecoder, PairFusion
 from jvlgs_jax.models.fusion import PromptAttention, VisionLanguageFusion
 from jvlgs_jax.models.perception import GroupSpatialAttention
 from jvlgs_jax.models.pvt_v2 import PvtV2, PvtV2Config
@@ -29,7 +28,7 @@ class JvlgsConfig:
         num_prompts: prompts that the published fusion's weights are made for, in their order. Attention takes any.
         fusion: how features meet the prompts: the published "prompt_projection", or "prompt_attention".
         fusion_heads: of the attention.
-        decoder: the published "fpn" ends at stride 8, "fine_fpn" at stride 4.
+        decoder: the published "fpn" ends at stride 8, "fine_fpn" at stride 2.
     """
 
     encoder: PvtV2Config = dataclasses.field(default_factory=PvtV2Config)
@@ -70,7 +69,7 @@ class Jvlgs(nnx.Module):
         self.fusion = _fusion(config, rngs)
         self.correlations = nnx.List([TemporalCorrelation(channels, pool, rngs=rngs) for pool in POOLS])
         self.perceptions = nnx.List([GroupSpatialAttention(channels, rngs=rngs) for _ in POOLS])
-        self.decoder, self.laterals = _decoder(config, rngs)
+        self.decoder, self.details = _decoder(config, rngs)
         self.pair_fusion = PairFusion(channels, rngs=rngs)
 
     def encode_text(self, tokens: PromptTokens) -> Float[Array, "p d"]:
@@ -78,11 +77,11 @@ class Jvlgs(nnx.Module):
         return self.text_encoder(tokens)
 
     def encode_video(self, clip: Float[Array, "b t h w 3"]) -> list[Float[Array, "b t _ _ c"]]:
-        """Features of each frame at strides 8, 16 and 32, before them at stride 4 if the decoder goes as far."""
+        """Features of each frame at strides 8, 16 and 32, before them at 2 and 4 if the decoder goes as far."""
         batch, time = clip.shape[:2]
         maps = self.video_encoder(clip.reshape(batch * time, *clip.shape[2:]))
         maps = [x.reshape(batch, time, *x.shape[1:]) for x in maps]
-        details = [lateral(x) for lateral, x in zip(self.laterals, maps, strict=False)]
+        details = [] if self.details is None else self.details(clip, maps[0])
         return details + [block(x) for block, x in zip(self.receptive_fields, maps[1:], strict=True)]
 
     def segment(
@@ -92,7 +91,7 @@ class Jvlgs(nnx.Module):
         batch, time = features[0].shape[:2]
         if time < 3:
             raise ValueError(f"clip: {time} frames, but a window needs 3")
-        details, correlated = features[: len(self.laterals)], features[len(self.laterals) :]
+        details, correlated = features[: -len(POOLS)], features[-len(POOLS) :]
         fuse = self.fusion(text)
         refined = [x[:, :-2].reshape(-1, 1, *x.shape[2:]) for x in details]
         for level, correlation, perception in zip(correlated, self.correlations, self.perceptions, strict=True):
@@ -118,12 +117,12 @@ def _fusion(config: JvlgsConfig, rngs: nnx.Rngs) -> VisionLanguageFusion | Promp
     return VisionLanguageFusion(config.channels, config.text.width, config.num_prompts, rngs=rngs)
 
 
-def _decoder(config: JvlgsConfig, rngs: nnx.Rngs) -> tuple[FpnDecoder, nnx.List[ConvBN]]:
-    """The decoder, and what brings the encoder's maps finer than stride 8 to its width."""
+def _decoder(config: JvlgsConfig, rngs: nnx.Rngs) -> tuple[FpnDecoder, DetailMaps | None]:
+    """The decoder, and what makes the maps finer than stride 8 for it."""
     if config.decoder == "fine_fpn":
-        lateral = ConvBN(config.encoder.dims[0], config.channels, (1, 1), rngs=rngs)
-        return FineFpnDecoder(config.channels, rngs=rngs), nnx.List([lateral])
-    return FpnDecoder(config.channels, rngs=rngs), nnx.List([])
+        details = DetailMaps(config.encoder.dims[0], config.channels, rngs=rngs)
+        return FineFpnDecoder(config.channels, rngs=rngs), details
+    return FpnDecoder(config.channels, rngs=rngs), None
 
 
 def frame_pairs(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jvlgs_jax.models.decoder import FineFpnDecoder, PairFusion
+from jvlgs_jax.models.decoder import DetailMaps, FineFpnDecoder, PairFusion
 
 
 @pytest.mark.slow
@@ -33,11 +33,26 @@ def test_detail_of_one_frame_sharpens_both_of_its_pairs(randomized):
     decoder = randomized(nnx.eval_shape(lambda: FineFpnDecoder(4, rngs=nnx.Rngs(0))))
     decoder.eval()
     coarser = [jnp.zeros((1, 2, side, side, 4)) for side in (8, 4, 2)]
-    detail = jnp.zeros((1, 1, 16, 16, 4)).at[:, :, 9, 5].set(3.0)
-    shown = decoder([detail, *coarser], (16, 16)) - decoder([jnp.zeros_like(detail), *coarser], (16, 16))
-    np.testing.assert_allclose(shown[:, 0], shown[:, 1])
-    # Two 3 x 3 layers at stride 4: nothing further than two cells away has changed, the coarse levels as little.
-    reached = np.abs(shown[0, 0, ..., 0]) > 1e-6
-    assert reached[9, 5]
-    assert not reached[:7].any()
-    assert not reached[:, 8:].any()
+    half, quarter = jnp.zeros((1, 1, 32, 32, 2)), jnp.zeros((1, 1, 16, 16, 4))
+    plain = decoder([half, quarter, *coarser], (32, 32))
+
+    def reached(half: jax.Array, quarter: jax.Array) -> np.ndarray:
+        shown = decoder([half, quarter, *coarser], (32, 32)) - plain
+        np.testing.assert_allclose(shown[:, 0], shown[:, 1])
+        rows, columns = np.nonzero(np.abs(shown[0, 0, ..., 0]) > 1e-6)
+        return np.array([rows.min(), rows.max(), columns.min(), columns.max()])
+
+    # One 3 x 3 layer at stride 2, after two at stride 4 and a resizing between them.
+    assert (np.abs(reached(half.at[:, :, 9, 5].set(3.0), quarter) - [9, 9, 5, 5]) <= 1).all()
+    assert (np.abs(reached(half, quarter.at[:, :, 9, 5].set(3.0)) - [18, 19, 10, 11]) <= 6).all()
+
+
+def test_the_detail_maps_see_single_pixels_of_the_input(randomized):
+    details = randomized(nnx.eval_shape(lambda: DetailMaps(8, 4, rngs=nnx.Rngs(0))))
+    details.eval()
+    frames, encoded = jnp.zeros((1, 1, 32, 64, 3)), jnp.zeros((1, 1, 8, 16, 8))
+    half, quarter = details(frames, encoded)
+    assert half.shape == (1, 1, 16, 32, 2)
+    assert quarter.shape == (1, 1, 8, 16, 4)
+    for level, before in zip(details(frames.at[0, 0, 11, 40, 1].set(0.5), encoded), (half, quarter), strict=True):
+        assert np.abs(level - before).max() > 1e-3
