@@ -223,7 +223,7 @@ def _model(folder: Path, abstract: Jvlgs, checkpointer: ocp.training.Checkpointe
 def _model_arrays(checkpointer: ocp.training.Checkpointer, step: int) -> dict[str, np.ndarray]:
     """Reads the model's variables alone, without the optimizer's memory, by path."""
     saved = cast(Mapping[str, Any], checkpointer.metadata(step).metadata)
-    groups = ("params" if saved["ema"] is None else "ema", "frozen", "stats")
+    groups = ("params", "stats", "frozen") if saved["ema"] is None else ("ema", "frozen")
     place = jax.sharding.NamedSharding(jax.make_mesh((jax.device_count(),), ("all",)), jax.sharding.PartitionSpec())
     shapes = {
         group: jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), saved[group])

@@ -30,7 +30,8 @@ class TrainState:
         frozen: the variables of the frozen parts, running statistics included.
         stats: all other variables: the running statistics of BatchNorm.
         opt_state: the optimizer's memory.
-        ema: the running mean of `params`, or None.
+        ema: the running mean of `params` and `stats` together, or None. A batch moves the statistics of BatchNorm far
+            (`models.batch_norm`), so those of the last batches do not suit a mean over hundreds of steps.
     """
 
     step: Int32[Array, ""]
@@ -72,7 +73,7 @@ def create_state(
         frozen=frozen_variables,
         stats=stats,
         opt_state=optimizer.init(params),
-        ema=jax.tree.map(jnp.copy, params) if ema else None,
+        ema=_copied(params, stats) if ema else None,
     )
     return graphdef, state
 
@@ -103,16 +104,17 @@ def with_weights(
     _, *groups = nnx.split(model, *variable_groups(frozen))
     places = jax.tree.map(lambda x: x.sharding, (state.params, state.frozen, state.stats))
     params, frozen_variables, stats = jax.device_put(tuple(groups), places)
-    ema = None if state.ema is None else jax.tree.map(jnp.copy, params)
+    ema = None if state.ema is None else _copied(params, stats)
     return dataclasses.replace(state, params=params, frozen=frozen_variables, stats=stats, ema=ema)
 
 
 def trained_model(graphdef: nnx.GraphDef, state: TrainState) -> Jvlgs:
-    """Returns the model of a state, in evaluation mode and with the running mean of the weights if there is one.
+    """Returns the model of a state, in evaluation mode and with the running mean of its variables if there is one.
 
     Its arrays are the state's own, cut over devices as they are.
     """
-    model = nnx.merge(graphdef, state.params if state.ema is None else state.ema, state.frozen, state.stats, copy=True)
+    trained = (state.params, state.stats) if state.ema is None else (state.ema,)
+    model = nnx.merge(graphdef, *trained, state.frozen, copy=True)
     model.eval()
     return model
 
@@ -126,6 +128,10 @@ def gathered_model(model: Jvlgs) -> Jvlgs:
     """Returns the model with its arrays whole, on one device of each process."""
     graphdef, state = nnx.split(model)
     return nnx.merge(graphdef, on_one_device(state))
+
+
+def _copied(params: nnx.State, stats: nnx.State) -> nnx.State:
+    return jax.tree.map(jnp.copy, nnx.merge_state(params, stats))
 
 
 def _check_frozen(model: Jvlgs, frozen: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from functools import partial
 from typing import cast
 
 import jax
+import jax.numpy as jnp
 import optax
 from flax import nnx
 
@@ -63,14 +64,17 @@ def make_train_step(
             frozen=state.frozen,
             stats=stats,
             opt_state=opt_state,
-            ema=_running_mean(state.ema, params, config.ema_decay),
+            ema=_running_mean(state.ema, nnx.merge_state(params, stats), config.ema_decay),
         )
         return following, {**metrics, "gradient_norm": optax.tree.norm(gradients)}
 
     return train_step
 
 
-def _running_mean(mean: nnx.State | None, params: nnx.State, decay: float | None) -> nnx.State | None:
+def _running_mean(mean: nnx.State | None, newest: nnx.State, decay: float | None) -> nnx.State | None:
+    """Moves the mean towards the newest variables; counts, being whole numbers, are the newest."""
     if mean is None or decay is None:
         return None
-    return cast(nnx.State, optax.incremental_update(params, mean, 1 - decay))
+    return jax.tree.map(
+        lambda old, new: decay * old + (1 - decay) * new if jnp.issubdtype(new.dtype, jnp.floating) else new, mean, newest
+    )

@@ -150,7 +150,7 @@ def test_the_bundle_is_the_evaluated_model(
     graphdef, state = create_state(bundle.model, FROZEN, OPTIMIZER, ema=ema)
     state = dataclasses.replace(state, stats=jax.tree.map(lambda x: x + 3, state.stats))
     if ema:
-        state = dataclasses.replace(state, ema=jax.tree.map(lambda x: x / 2, state.ema))
+        state = dataclasses.replace(state, ema=jax.tree.map(lambda x: (x / 2).astype(x.dtype), state.ema))
     with Checkpoints(tmp_path, bundle, keep=1) as own:
         with pytest.raises(UserError, match="holds no checkpoint yet"):
             load_bundle(tmp_path)

@@ -47,9 +47,10 @@ def test_the_state_owns_its_arrays():
 @pytest.mark.parametrize("ema", [False, True])
 def test_the_evaluated_weights_are_the_mean_if_there_is_one(ema: bool):
     graphdef, state = create_state(toy_network(), [], ADAM, ema=ema)
-    jax.tree.map(lambda x: x.delete(), state.params if ema else ())
+    jax.tree.map(lambda x: x.delete(), (state.params, state.stats) if ema else ())
     model = evaluation_model(graphdef, state)
     assert model.norm.use_running_average
+    np.testing.assert_array_equal(model.norm.mean[...], toy_network().norm.mean[...])
     np.testing.assert_array_equal(model.head.kernel[...], nnx.state(toy_network())["head"]["kernel"][...])
 
 

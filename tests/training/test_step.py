@@ -182,12 +182,12 @@ def test_a_batch_that_cannot_be_cut():
         step(state, toy_batch())
 
 
-def test_the_running_mean_follows_the_parameters():
+def test_the_running_mean_follows_the_parameters_and_the_statistics():
     step, state = prepare(toy_network(), ema_decay=0.75)
     mean = arrays(state.ema)
     for _ in range(3):
         state, _ = step(state, toy_batch())
-        for path, value in arrays(state.params).items():
-            mean[path] = 0.75 * mean[path] + 0.25 * value
+        for path, value in (arrays(state.params) | arrays(state.stats)).items():
+            mean[path] = value if path.endswith("/count") else 0.75 * mean[path] + 0.25 * value
     for path, value in arrays(state.ema).items():
         np.testing.assert_allclose(value, mean[path], rtol=1e-5, atol=1e-7)
