@@ -1,6 +1,6 @@
 """The first part of the training of `plume_small`: easy simulated leaks at low resolution, from random weights.
 
-jvlgs prepare --dataset=plume_sim/simgas_like --clips=320 --data-dir=data
+jvlgs prepare --dataset=plume_sim/simgas_like --clips=448 --data-dir=data
 jvlgs train --config=configs/plume_small_start.py --workdir=runs/plume_small_start
 
 Begun on all presets at once, the network of `plume_small` had learnt next to nothing after 700 steps.

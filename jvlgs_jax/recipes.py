@@ -113,8 +113,8 @@ def plumes_on_disk(config: ConfigDict, weights: Mapping[str, float], *, root: st
         MixedDataset(root=root, dataset=f"plume_sim/{other}", weight=weights[other]) for other in others
     )
     config.data.planes = "temporal"
-    config.data.clips.length = 4
-    config.data.batch_size = 5
+    config.data.clips.length = 3  # neighbouring windows teach the same: more clips instead
+    config.data.batch_size = 8
     config.data.leak_free_share = 0.3
     config.data.augmentation.salt_and_pepper = 0.0  # to the overlap of a frame without gas a few wrong pixels are all
     config.data.augmentation.brightness = (0.8, 1.2)

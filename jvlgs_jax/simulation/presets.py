@@ -8,9 +8,9 @@ from jvlgs_jax.simulation.config import CameraConfig, DistractorConfig, PlumeCon
 
 
 def _simgas_like() -> SimulationConfig:
-    """A fixed camera at the ground before tanks and pipes under a cold sky: little noise, easy to moderate leaks."""
+    """A fixed camera at the ground before tanks and pipes under a cold sky: little noise and drift, moderate leaks."""
     return SimulationConfig(
-        age=(80.0, 1500.0),
+        age=(40.0, 600.0),
         plume=PlumeConfig(
             leak_free=0.25,
             onset=(0.15, 0.65, 0.2),
@@ -24,7 +24,25 @@ def _simgas_like() -> SimulationConfig:
             mask_optical_depth=0.08,  # SimGas counts an opacity of over 20/255 as gas
         ),
         scenery=SceneryConfig(horizon=(0.7, 1.1)),
-        camera=CameraConfig(text=0.1, noise=(0.1, 0.7), codec_step=(2.0, 8.0)),
+        distractors=DistractorConfig(
+            cloud_contrast=(1.0, 10.0),
+            cloud_speed=(0.002, 0.15),
+            cloud_change=(0.0002, 0.006),
+            cloud_shadows=0.05,
+            shadow=(0.1, 0.6),
+            sway=(0.0, 0.3),
+            shimmer=(0.0, 0.15),
+        ),
+        camera=CameraConfig(
+            text=0.1,
+            noise=(0.1, 0.7),
+            gain_drift=(0.0, 0.012),
+            level_drift=(0.0, 1.5),
+            shading_drift=(0.0, 1.5),
+            drift_period=(100.0, 3000.0),
+            gain_step=0.02,
+            codec_step=(2.0, 8.0),
+        ),
     )
 
 

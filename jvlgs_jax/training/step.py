@@ -76,5 +76,7 @@ def _running_mean(mean: nnx.State | None, newest: nnx.State, decay: float | None
     if mean is None or decay is None:
         return None
     return jax.tree.map(
-        lambda old, new: decay * old + (1 - decay) * new if jnp.issubdtype(new.dtype, jnp.floating) else new, mean, newest
+        lambda old, new: decay * old + (1 - decay) * new if jnp.issubdtype(new.dtype, jnp.floating) else new,
+        mean,
+        newest,
     )
