@@ -20,7 +20,8 @@ def get_config() -> ConfigDict:
     config = default_config()
     recipes.small_network(config)
     recipes.plumes_on_disk(config, {"simgas_like": 1.0, "gasvid_like": 0.5, "hard_negatives": 0.4, "faint": 0.25})
-    config.data.input_size = (192, 256)
+    config.data.input_size = (256, 320)
+    config.data.batch_size = 6
     config.data.augmentation.crop_probability = 0.3
     config.data.augmentation.crop_scale = (0.5, 1.0)
     config.data.augmentation.polarity_probability = 0.2
@@ -29,5 +30,5 @@ def get_config() -> ConfigDict:
     config.data.augmentation.exposure_drift = 1.5
     config.data.augmentation.cloud_probability = 0.1
     config.train.init_from = ("runs/plume_small_start/model",)
-    recipes.from_random_weights(config, steps=1600, learning_rate=1e-3)
+    recipes.from_random_weights(config, steps=2800, learning_rate=1e-3)
     return config

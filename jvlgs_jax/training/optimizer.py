@@ -38,8 +38,8 @@ class OptimizerConfig:
         warmup_epochs: the same in epochs.
         frozen: regular expressions of variable paths, such as "text_encoder/.*"; what one of them matches as a whole
             is not trained and takes no gradient and no optimizer memory.
-        ema_decay: of a running mean of the parameters and of BatchNorm's statistics, which is then what is evaluated and
-            saved as the model; None for no such mean.
+        ema_decay: of a running mean of the parameters and of BatchNorm's statistics, which is then what is evaluated
+            and saved as the model; None for no such mean.
     """
 
     name: str = "adam"
