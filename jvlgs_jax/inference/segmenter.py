@@ -22,7 +22,7 @@ from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model
 from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
 
 CLIP_LENGTH = 8  # frames a network call
-Features = list[Float[Array, "t _ _ c"]]  # of each of t frames, at strides 8, 16 and 32
+Features = list[Float[Array, "t _ _ _"]]  # of each of t frames, as `Jvlgs.encode_video` makes them
 
 
 class Segmenter:
@@ -118,7 +118,7 @@ def encode_clip(config: JvlgsConfig, state: nnx.State, clip: Float[Array, "t h w
 def segment_windows(
     config: JvlgsConfig,
     state: nnx.State,
-    windows: list[Float[Array, "w 3 _ _ c"]],
+    windows: list[Float[Array, "w 3 _ _ _"]],
     text: Float[Array, "p d"],
     *,
     size: tuple[int, int],

@@ -76,7 +76,7 @@ class Jvlgs(nnx.Module):
         """Text features of a prompt set; compute them once when the text encoder does not train."""
         return self.text_encoder(tokens)
 
-    def encode_video(self, clip: Float[Array, "b t h w 3"]) -> list[Float[Array, "b t _ _ c"]]:
+    def encode_video(self, clip: Float[Array, "b t h w 3"]) -> list[Float[Array, "b t _ _ _"]]:
         """Features of each frame at strides 8, 16 and 32, before them at 2 and 4 if the decoder goes as far."""
         batch, time = clip.shape[:2]
         maps = self.video_encoder(clip.reshape(batch * time, *clip.shape[2:]))
@@ -85,7 +85,7 @@ class Jvlgs(nnx.Module):
         return details + [block(x) for block, x in zip(self.receptive_fields, maps[1:], strict=True)]
 
     def segment(
-        self, features: list[Float[Array, "b t _ _ c"]], text: Float[Array, "p d"], size: tuple[int, int]
+        self, features: list[Float[Array, "b t _ _ _"]], text: Float[Array, "p d"], size: tuple[int, int]
     ) -> JvlgsOutput:
         """Logits of the first T - 2 frames at `size` = (height, width), from what `encode_video` makes of all."""
         batch, time = features[0].shape[:2]
