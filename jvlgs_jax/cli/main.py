@@ -58,7 +58,8 @@ def entry() -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line (by default this process's own) and returns its exit code.
 
-    0: done. 2: bad input, told in one line on stderr. 130 and 143: ended by Ctrl-C and by SIGTERM.
+    0: done. 1: done, and found what the verb's --exit-code asks about. 2: bad input, told in one line on stderr. 130
+    and 143: ended by Ctrl-C and by SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

@@ -7,7 +7,7 @@ from math import ceil, inf
 from typing import Any, NamedTuple
 
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.inference.frame_table import FrameRow
+from jvlgs_jax.inference.frame_table import Box, FrameRow
 from jvlgs_jax.inference.postprocess import ConfidenceGate, MaskRule
 from jvlgs_jax.inference.settings import parse_settings, with_settings
 
@@ -83,15 +83,6 @@ class Ending(StrEnum):
     VIDEO_ENDED = "video ended"
 
 
-class Box(NamedTuple):
-    """The smallest box around a mask: its left column, top row, width and height, in pixels."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class Alarm:
     """One alarm, as far as it is known.
@@ -134,7 +125,9 @@ class Alarm:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the alarm as JSON's types."""
-        return {**asdict(self), "peak_box": None if self.peak_box is None else self.peak_box._asdict()}
+        ending = None if self.ended_by is None else str(self.ended_by)
+        box = None if self.peak_box is None else self.peak_box._asdict()
+        return {**asdict(self), "peak_box": box, "ended_by": ending}
 
 
 class AlarmStep(NamedTuple):
@@ -215,11 +208,10 @@ def _first_evidence(number: int, first: FrameRow, raised: FrameRow) -> Alarm:
 
 
 def _peak(row: FrameRow) -> dict[str, Any]:
-    box = None if row.box_x is None else Box(row.box_x, row.box_y, row.box_w, row.box_h)  # pyrefly: ignore[bad-argument-type]
     return {
         "peak_frame": row.frame,
         "peak_s": row.time_s,
         "peak_area_px": row.area_px,
         "peak_area_share": row.area_share,
-        "peak_box": box,
+        "peak_box": row.box,
     }

@@ -33,9 +33,9 @@ class Regions(Protocol):
 def load_regions(path: Path) -> Regions:
     """Returns the regions in a file: a JSON object of polygons, or an image that is white where to look.
 
-    The object has "include", "exclude" or both, each a list of polygons, each a list of at least three corners [x, y] in
-    pixels from the centre of the top left one. Watched is what lies in any polygon to include, or without them all, but
-    in none to exclude. UserError for anything else.
+    The object has "include", "exclude" or both: lists of polygons, which are lists of at least three corners [x, y], in
+    pixels from the centre of the top left one. Watched is what lies in any polygon to include, or everything if there
+    is none, but in none to exclude. UserError for anything else.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file: give a JSON file of polygons, or an image that is white where to look")
@@ -90,8 +90,8 @@ class MaskRegions:
         """Returns where to look; UserError for a picture of another size, and for an image that is black all over."""
         if self.mask.shape != size:
             raise UserError(
-                f"{self.path}: has {shown_size(self.mask)} pixels, but the video {size[1]}x{size[0]}: draw it on a frame "
-                "of the video"
+                f"{self.path}: has {shown_size(self.mask)} pixels, but the video {size[1]}x{size[0]}: draw it on a "
+                "frame of the video"
             )
         return _some(self.mask > _WHITE, self.path)
 

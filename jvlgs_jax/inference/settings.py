@@ -3,11 +3,17 @@
 import dataclasses
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 from jvlgs_jax.errors import UserError
 
-Config = TypeVar("Config")  # a frozen dataclass whose fields are whole numbers and floats
+
+@runtime_checkable
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Config = TypeVar("Config", bound=_Dataclass)  # frozen; its fields are whole numbers and floats
 
 
 def parse_settings(text: str, owner: str, prefix: str = "") -> dict[str, int | float]:
@@ -27,7 +33,7 @@ def parse_settings(text: str, owner: str, prefix: str = "") -> dict[str, int | f
 
 def with_settings(defaults: Config, settings: Mapping[str, Any], owner: str) -> Config:
     """Returns `defaults` with some fields changed; UserError, which begins with `owner`, for unknown or wrong ones."""
-    known: dict[str, Any] = dataclasses.asdict(defaults)  # pyrefly: ignore[bad-argument-type]
+    known: dict[str, Any] = dataclasses.asdict(defaults)
     for key, value in settings.items():
         if key not in known:
             guess = difflib.get_close_matches(key, known, n=1)
@@ -37,4 +43,4 @@ def with_settings(defaults: Config, settings: Mapping[str, Any], owner: str) -> 
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
             raise UserError(f"{owner}: {key} is {value!r}, it must be a {'whole ' if whole else ''}number")
     changed = {key: type(known[key])(value) for key, value in settings.items()}
-    return dataclasses.replace(defaults, **changed)  # pyrefly: ignore[bad-specialization]
+    return dataclasses.replace(defaults, **changed)

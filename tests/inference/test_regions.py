@@ -1,3 +1,4 @@
+import contextlib
 import json
 
 import cv2
@@ -100,7 +101,5 @@ _json = st.recursive(
 @given(_json)
 def test_any_json_is_read_or_refused(tmp_path_factory, content):
     path = _file(tmp_path_factory.getbasetemp(), content, "any.json")
-    try:
+    with contextlib.suppress(UserError):  # and no other error
         assert load_regions(path).watched(SIZE).any()
-    except UserError as error:
-        assert str(error).startswith(str(path))
