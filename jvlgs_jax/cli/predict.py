@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="where events.json, frames.csv, overlay.mp4 and masks/ go; for a folder of videos, to one sub-folder each",
+        help="where report.html, events.json, frames.csv, overlay.mp4 and masks/ go; for a folder of videos, to one "
+        "sub-folder each",
     )
     add_use_arguments(parser)
     add_watch_arguments(parser)

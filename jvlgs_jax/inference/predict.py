@@ -1,4 +1,4 @@
-"""Segments one video into a folder: masks/, overlay.mp4, frames.csv and events.json."""
+"""Segments one video into a folder: masks/, overlay.mp4, frames.csv, events.json and report.html."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -39,6 +39,7 @@ def predict(
     - overlay.mp4: see `overlay.draw_overlay`.
     - frames.csv: see `frame_table.FrameRow`.
     - events.json: see `event_log.EventLog`.
+    - report.html: see `report.Findings`.
 
     All replace those of an earlier run once the last frame is written, and only then. The folder must exist, see
     `output_folder.prepare_output`. Progress goes to stderr.
@@ -49,7 +50,7 @@ def predict(
         watch: how probabilities become masks, and masks alarms.
         output: the folder.
         watched: where to look for gas; None: everywhere.
-        origin: what events.json says of the model and of what else led here.
+        origin: what events.json and report.html say of the model and of what else led here.
         tell: hears of each event once its frame is written, long before the files appear.
     """
     read_ahead: deque[Frame] = deque()

@@ -68,11 +68,12 @@ def _events(output):
     return json.loads((output / "events.json").read_text())
 
 
-def test_a_video_gives_masks_overlay_table_and_events(tmp_path, capsys):
+def test_a_video_gives_masks_overlay_table_events_and_report(tmp_path, capsys):
     output = tmp_path / "out"
     assert _predict(_video(tmp_path / "clip.mp4"), output) == 0
     assert _gas(output) == ["1"] * 3
     assert _events(output)["model"] == {"name": "model", "bundle": "bundle"}
+    assert "Some gas, but no alarm" in (output / "report.html").read_text()
     assert (output / "overlay.mp4").stat().st_size > 0
     mask = cv2.imread(str(output / "masks" / "000002.png"), cv2.IMREAD_UNCHANGED)
     assert mask[20, 20] == 255
@@ -185,6 +186,7 @@ def test_gas_out_of_the_regions_is_not_looked_for(tmp_path, capsys):
     assert _predict(_video(tmp_path / "clip.mp4"), tmp_path / "out", "--regions", str(regions)) == 0
     assert _gas(tmp_path / "out") == ["0"] * 3
     assert _events(tmp_path / "out")["regions"] == {"file": str(regions), "watched_share": 0.28125}
+    assert "Nothing found" in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_a_camera_that_moves_is_told(tmp_path, capsys):
@@ -207,6 +209,7 @@ def test_a_camera_that_moves_is_told(tmp_path, capsys):
     assert lines[1]["ended_by"] == "camera moved"
     assert (lines[3]["start_frame"], lines[3]["end_frame"]) == (4, 5)
     assert [event["type"] for event in _events(tmp_path / "out")["events"]] == ["alarm", "camera_motion"]
+    assert "the camera moved" in (tmp_path / "out" / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,7 @@ def test_masks_table_and_overlay_tell_the_same_story(tmp_path, segmenter, rule, 
     assert [int(row["area_px"]) for row in rows] == list(expected.sum((1, 2)))
     assert summary.frames == 7
     assert summary.frames_with_gas == np.count_nonzero(expected.any((1, 2)))
-    found = ["events.json", "frames.csv", "masks", "overlay.mp4"]
+    found = ["events.json", "frames.csv", "masks", "overlay.mp4", "report.html"]
     assert sorted(path.name for path in output.iterdir()) == found
 
 
@@ -135,7 +135,7 @@ def test_a_new_run_replaces_all_of_the_earlier_one(tmp_path, segmenter):
     assert len(names) == len(overlay) == len(rows) == 3
 
 
-def test_alarms_are_in_the_table_and_the_events(tmp_path):
+def test_alarms_are_in_the_table_the_events_and_the_report(tmp_path):
     """Gas in frames 3 to 8 of 12, in the left half; looked for in the upper half."""
 
     class Left(_Network):
@@ -171,6 +171,9 @@ def test_alarms_are_in_the_table_and_the_events(tmp_path):
     assert events["alarm"]["window_s"] == 0.2
     assert events["model"] == {"name": "left"}
     assert events["video"]["sha256"] == hashlib.sha256(clip.read_bytes()).hexdigest()
+    report = (tmp_path / "report.html").read_text()
+    assert "1 alarm" in report
+    assert events["video"]["sha256"] in report
 
 
 class _Network(Segmenter):
@@ -200,7 +203,7 @@ def earlier(tmp_path):
     output = tmp_path / "out"
     output.mkdir()
     predict(open_video(_video(tmp_path / "clip.mp4", 6)), _Network(), _watch("confidence_gate"), output)
-    assert len(_files(output)) == 6 + 3
+    assert len(_files(output)) == 6 + 4
     return output
 
 
