@@ -26,7 +26,7 @@ VERBS = {
     "sweep": "train the variants that a config file lists, here or on a cluster",
     "evaluate": "score a model on labelled videos",
     "calibrate": "choose when a model raises an alarm, on labelled videos",
-    "predict": "segment videos: masks, overlay and a table of frames",
+    "predict": "segment videos and raise alarms: report, events, table, overlay, masks",
     "models": "list the models that come with the package",
     "convert": "turn PyTorch weights into a model folder, and back",
     "compile-check": "see what a training needs on accelerators that are not here",
