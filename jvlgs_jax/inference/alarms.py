@@ -17,9 +17,10 @@ class AlarmConfig:
     """When gas in the masks becomes an alarm. Times are in seconds, so that they mean the same at any frame rate.
 
     A frame is evidence if its largest probability reaches `on` and its mask the least area. An alarm is raised when at
-    least the share `persistence` of the frames of the last `window_s` is evidence. While it is on, a frame whose
-    largest probability reaches `off` is evidence too, whatever its mask; the alarm ends when there is less of it in the
-    last `window_s` than was needed to raise it. At 15 frames per second, the defaults ask for 8 of 15 frames.
+    least the share `persistence` of the frames of the last `window_s` is evidence. While it is on, a frame is evidence
+    too if a probability reaches `off` within the box of the last mask, whatever its own mask; the alarm ends when there
+    is less evidence in the last `window_s` than was needed to raise it. At 15 frames per second, the defaults ask for 8
+    of 15 frames.
 
     Attributes:
         on: least probability of evidence for a new alarm.
@@ -113,13 +114,13 @@ class Alarm:
     peak_probability: float
     ended_by: Ending | None = None
 
-    def with_evidence(self, row: FrameRow) -> "Alarm":
-        """Returns the alarm with a later frame."""
+    def with_evidence(self, row: FrameRow, probability: float) -> "Alarm":
+        """Returns the alarm with a later frame, in which its gas has that probability."""
         longer = replace(
             self,
             end_frame=row.frame,
             end_s=row.time_s,
-            peak_probability=max(self.peak_probability, row.max_probability),
+            peak_probability=max(self.peak_probability, probability),
         )
         return replace(longer, **_peak(row)) if row.area_px > self.peak_area_px else longer
 
@@ -145,21 +146,37 @@ class AlarmStream:
         """Starts a video."""
         self._config = config
         self._needed, window = config.frames(frames_per_second)
-        self._window: deque[FrameRow] = deque(maxlen=window)
+        self._window: deque[FrameRow | None] = deque(maxlen=window)  # None for a frame that is no evidence
+        self._place: Box | None = None
         self._alarm: Alarm | None = None
         self._raised = 0
         self._last_evidence_s = -inf
 
-    def push(self, row: FrameRow, *, suspended: bool = False) -> AlarmStep:
-        """Returns what the next frame did. A suspended frame ends an alarm, and raises none with those before it."""
+    @property
+    def place(self) -> Box | None:
+        """Where the gas of the alarm that is on was last seen: the box of its last mask. None without an alarm."""
+        return self._place
+
+    def push(self, row: FrameRow, *, remaining: float = 0.0, suspended: bool = False) -> AlarmStep:
+        """Returns what the next frame did.
+
+        Args:
+            row: of the frame.
+            remaining: the largest probability at the `place` before this frame, while an alarm is on.
+            suspended: whether the frame ends an alarm and may raise none, nor together with frames before it.
+        """
         if suspended:
             return AlarmStep(None, ended=self._end(Ending.CAMERA_MOVED))
-        self._window.append(row)
+        begins = self._begins(row)
         if self._alarm is None:
+            self._window.append(row if begins else None)
             return self._watch(row)
-        if self._goes_on(row):
-            self._alarm = self._alarm.with_evidence(row)
-        if sum(map(self._goes_on, self._window)) < self._needed:
+        goes_on = begins or remaining >= self._config.off
+        self._window.append(row if goes_on else None)
+        if goes_on:
+            self._alarm = self._alarm.with_evidence(row, row.max_probability if begins else remaining)
+            self._place = row.box or self._place
+        if len(self._evidence()) < self._needed:
             return AlarmStep(None, ended=self._end(Ending.GAS_GONE))
         return AlarmStep(self._alarm)
 
@@ -168,17 +185,19 @@ class AlarmStream:
         return self._end(Ending.VIDEO_ENDED)
 
     def _watch(self, row: FrameRow) -> AlarmStep:
-        evidence = list(filter(self._begins, self._window))
+        evidence = self._evidence()
         if len(evidence) < self._needed or row.time_s < self._last_evidence_s + self._config.refractory_s:
             return AlarmStep(None)
         self._raised += 1
         self._alarm = _first_evidence(self._raised, evidence[0], row)
         for later in evidence[1:]:
-            self._alarm = self._alarm.with_evidence(later)
+            self._alarm = self._alarm.with_evidence(later, later.max_probability)
+        self._place = evidence[-1].box
         return AlarmStep(self._alarm, raised=True)
 
     def _end(self, ending: Ending) -> Alarm | None:
         self._window.clear()
+        self._place = None
         if self._alarm is None:
             return None
         ended, self._alarm = replace(self._alarm, ended_by=ending), None
@@ -189,8 +208,8 @@ class AlarmStream:
         large = row.area_px >= max(self._config.minimum_pixels, 1) and row.area_share >= self._config.minimum_share
         return large and row.max_probability >= self._config.on
 
-    def _goes_on(self, row: FrameRow) -> bool:
-        return row.max_probability >= self._config.off
+    def _evidence(self) -> list[FrameRow]:
+        return [row for row in self._window if row is not None]
 
 
 def _first_evidence(number: int, first: FrameRow, raised: FrameRow) -> Alarm:

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float32, UInt8
 from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.inference.alarms import Alarm, AlarmConfig, AlarmStep, AlarmStream
 from jvlgs_jax.inference.camera_motion import CameraMotion, CameraMotionConfig
-from jvlgs_jax.inference.frame_table import FrameRow, describe_frame
+from jvlgs_jax.inference.frame_table import Box, FrameRow, describe_frame
 from jvlgs_jax.inference.postprocess import ConfidenceGate, NamedRule, describe_rule
 
 
@@ -108,7 +108,8 @@ class Watcher:
         row = describe_frame(self._frames, self._frames / self._frames_per_second, probability, mask)
         self._frames += 1
         moved = self._camera.push(frame)
-        step = self._alarms.push(row, suspended=moved)
+        remaining = _largest_within(self._alarms.place, probability)
+        step = self._alarms.push(row, remaining=remaining, suspended=moved)
         events = (*_alarm_events(step), *self._suspend(row, moved=moved))
         row = row._replace(alarm=int(step.alarm is not None), suspended=int(moved))
         return Observation(row, probability, mask, step.alarm, events)
@@ -131,6 +132,12 @@ class Watcher:
     def _settle(self) -> tuple[Event, ...]:
         over, self._suspension = self._suspension, None
         return () if over is None else (Event(News.CAMERA_SETTLED, over),)
+
+
+def _largest_within(box: Box | None, probability: Float32[np.ndarray, "h w"]) -> float:
+    if box is None:
+        return 0.0
+    return float(probability[box.y : box.y + box.height, box.x : box.x + box.width].max())
 
 
 def _alarm_events(step: AlarmStep) -> tuple[Event, ...]:

@@ -31,10 +31,11 @@ def _run(timeline, config=BRIEF):
 
 
 def _push(rows, config):
+    """All there is lies in one place, so that the largest probability is always the one that remains there."""
     stream = AlarmStream(config, RATE)
     shown, alarms = "", []
     for row, suspended in rows:
-        step = stream.push(row, suspended=suspended)
+        step = stream.push(row, remaining=row.max_probability, suspended=suspended)
         shown += "a" if step.raised else "." if step.alarm is None else "A"
         alarms += [step.ended] if step.ended else []
     last = stream.finish()
@@ -64,7 +65,8 @@ def test_an_alarm_tells_its_beginning_peak_and_end():
     stream = AlarmStream(BRIEF, RATE)
     areas = [0, 10, 30, 0, 50, 20, 50, 0, 0, 0]
     probabilities = [0.1, 0.6, 0.7, 0.2, 0.8, 0.95, 0.8, 0.3, 0.1, 0.1]
-    steps = [stream.push(_row(n, p, a)) for n, (p, a) in enumerate(zip(probabilities, areas, strict=True))]
+    rows = [_row(n, p, a) for n, (p, a) in enumerate(zip(probabilities, areas, strict=True))]
+    steps = [stream.push(row, remaining=row.max_probability) for row in rows]
     (ended,) = [step.ended for step in steps if step.ended]
     assert (ended.start_frame, ended.raised_frame, ended.end_frame, ended.peak_frame) == (1, 4, 7, 4)
     assert (ended.start_s, ended.raised_s, ended.end_s, ended.peak_s) == (0.1, 0.4, 0.7, 0.4)
@@ -76,6 +78,21 @@ def test_an_alarm_tells_its_beginning_peak_and_end():
     assert told["peak_box"] == {"x": 5, "y": 6, "width": 7, "height": 8}
     assert told["ended_by"] == "gas gone"
     assert stream.finish() is None
+
+
+def test_an_alarm_goes_on_by_what_remains_at_its_place():
+    """It follows the mask; a high probability elsewhere that makes no mask does not keep it on."""
+    stream = AlarmStream(AlarmConfig(window_s=0.0), RATE)
+    assert stream.place is None
+    assert stream.push(_row(0, 0.9, 10)).raised
+    assert stream.place == (5, 6, 7, 8)
+    stream.push(_row(1, 0.9, 10)._replace(box_x=20))
+    assert stream.place == (20, 6, 7, 8)
+    assert stream.push(_row(2, 0.45, 0), remaining=0.3).alarm.end_frame == 2
+    assert stream.place == (20, 6, 7, 8)
+    ended = stream.push(_row(3, 0.45, 0), remaining=0.29).ended
+    assert (ended.end_frame, ended.peak_probability) == (2, 0.9)
+    assert stream.place is None
 
 
 @pytest.mark.parametrize(

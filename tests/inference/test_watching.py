@@ -65,6 +65,14 @@ def test_masks_go_on_while_the_camera_moves():
     assert seen[2].mask.sum() == seen[2].row.area_px == 20 * 40
 
 
+def test_an_alarm_lasts_while_its_gas_fades_but_not_for_a_speck_elsewhere():
+    watcher = Watcher(WATCH, RATE)
+    faint, speck = (np.full(SIZE, 0.1, np.float32) for _ in range(2))
+    faint[30, 30] = speck[50, 70] = 0.4
+    pictures = [*[_probability(True)] * 2, *[faint] * 3, *[speck] * 2]
+    assert [watcher.push(_frame(), each).row.alarm for each in pictures] == [0, 1, 1, 1, 1, 0, 0]
+
+
 def test_nothing_is_seen_out_of_what_is_watched():
     watched = np.zeros(SIZE, bool)
     watched[:30, :20] = True
