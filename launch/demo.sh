@@ -25,5 +25,6 @@ cat <<END
 These clips are drawn, not filmed: the scores show that every part works, not how well it finds real gas.
 scores    $output/evaluation/scores.json
 frames    $output/prediction/frames.csv
-overlay   $output/prediction/overlay.mp4   <- open this one
+overlay   $output/prediction/overlay.mp4
+report    $output/prediction/report.html   <- open this one
 END

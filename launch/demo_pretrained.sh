@@ -23,5 +23,6 @@ cat <<END
 The clip is simulated and its seed trained nothing. Its numbers are one clip's: docs/results.md has those that count.
 scores    $output/evaluation/scores.json
 frames    $output/prediction/frames.csv
-overlay   $output/prediction/overlay.mp4   <- open this one
+overlay   $output/prediction/overlay.mp4
+report    $output/prediction/report.html   <- open this one
 END

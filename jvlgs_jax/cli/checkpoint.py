@@ -10,6 +10,11 @@ from jvlgs_jax.weights.shipped import shipped_model, shipped_models
 _EXPECTED = "give a model folder, as `jvlgs convert` writes it, or the workdir of a training"
 
 
+def checkpoint_name(path: Path | None) -> str:
+    """Returns what a `--checkpoint` is called: its path or, by default, the name of the shipped model."""
+    return shipped_model().name if path is None else str(path)
+
+
 def load_bundle(path: Path | None) -> ModelBundle:
     """Returns the model of a model folder, that of the last checkpoint in a training's workdir, or a shipped one.
 

@@ -26,7 +26,7 @@ VERBS = {
     "sweep": "train the variants that a config file lists, here or on a cluster",
     "evaluate": "score a model on labelled videos",
     "calibrate": "choose when a model raises an alarm, on labelled videos",
-    "predict": "segment videos: masks, overlay and a table of frames",
+    "predict": "segment videos and raise alarms: report, events, table, overlay, masks",
     "models": "list the models that come with the package",
     "convert": "turn PyTorch weights into a model folder, and back",
     "compile-check": "see what a training needs on accelerators that are not here",
@@ -58,7 +58,8 @@ def entry() -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line (by default this process's own) and returns its exit code.
 
-    0: done. 2: bad input, told in one line on stderr. 130 and 143: ended by Ctrl-C and by SIGTERM.
+    0: done. 1: done, and found what the verb's --exit-code asks about. 2: bad input, told in one line on stderr. 130
+    and 143: ended by Ctrl-C and by SIGTERM.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:

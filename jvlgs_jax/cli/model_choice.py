@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from jvlgs_jax.cli.checkpoint import load_bundle
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.inference.postprocess import RULE_NAMES, MaskRule, mask_rule, rule_from
+from jvlgs_jax.inference.postprocess import RULE_NAMES, NamedRule, mask_rule, rule_from
 from jvlgs_jax.interop.model_folder import ModelBundle
 from jvlgs_jax.models.jvlgs import JvlgsConfig
 
@@ -15,7 +15,7 @@ class ChosenModel(NamedTuple):
     """A model with the prompts it is asked, and the rule from its probabilities to masks."""
 
     bundle: ModelBundle
-    rule: MaskRule
+    rule: NamedRule
 
 
 def choose_model(args: argparse.Namespace) -> ChosenModel:

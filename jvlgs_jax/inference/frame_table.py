@@ -13,6 +13,18 @@ from jaxtyping import Float32, UInt8
 from jvlgs_jax.inference.replacement import replacement
 
 
+class Box(NamedTuple):
+    """The smallest box around a mask: its left column, top row, width and height, in pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width} x {self.height} pixels from ({self.x}, {self.y})"
+
+
 class FrameRow(NamedTuple):
     """One frame; lengths in pixels, the origin at the centre of the top left pixel. None where the mask is empty."""
 
@@ -27,7 +39,14 @@ class FrameRow(NamedTuple):
     box_h: int | None = None
     centroid_x: float | None = None
     centroid_y: float | None = None
-    alarm: int = 0  # 1: the rule left something in the mask
+    alarm: int = 0  # 1: an alarm is on, see `alarms`
+    suspended: int = 0  # 1: the camera moves, so that no alarm can be on
+
+    @property
+    def box(self) -> Box | None:
+        """The box around the whole mask; None where the mask is empty."""
+        x, y, width, height = self.box_x, self.box_y, self.box_w, self.box_h
+        return None if x is None or y is None or width is None or height is None else Box(x, y, width, height)
 
 
 WriteRow = Callable[[FrameRow], None]
@@ -36,7 +55,7 @@ WriteRow = Callable[[FrameRow], None]
 def describe_frame(
     frame: int, time_s: float, probability: Float32[np.ndarray, "h w"], mask: UInt8[np.ndarray, "h w"]
 ) -> FrameRow:
-    """Returns the row of a frame from its probabilities and its 0/1 mask."""
+    """Returns the row of a frame from its probabilities and its 0/1 mask, before it is known whether an alarm is on."""
     area = int(np.count_nonzero(mask))
     row = FrameRow(
         frame=frame,
@@ -44,7 +63,6 @@ def describe_frame(
         max_probability=round(float(probability.max()), 6),
         area_px=area,
         area_share=round(area / mask.size, 6),
-        alarm=int(area > 0),
     )
     if area == 0:
         return row

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from jvlgs_jax.errors import UserError
 
-MASKS, OVERLAY, TABLE = "masks", "overlay.mp4", "frames.csv"
+MASKS, OVERLAY, TABLE, EVENTS, REPORT = "masks", "overlay.mp4", "frames.csv", "events.json", "report.html"
 
 
 def prepare_output(output: Path, source: Path) -> None:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.morphology import check_kernel, opening
+from jvlgs_jax.inference.settings import parse_settings, with_settings
 
 MINMAX_EPSILON = 1e-8  # in the published denominator; it moves pixels on frames whose probabilities hardly differ
 
@@ -126,23 +127,16 @@ _RULES: dict[str, type[NamedRule]] = {"confidence_gate": ConfidenceGate, "minmax
 RULE_NAMES = tuple(_RULES)
 
 
-def mask_rule(text: str) -> MaskRule:
+def mask_rule(text: str) -> NamedRule:
     """Returns the rule that `text` names, one of RULE_NAMES, such as "confidence_gate" or "confidence_gate:low=0.2".
 
     Settings follow a colon, separated by commas; the others have their defaults. UserError for any other text.
     """
     name, _, settings = text.partition(":")
-    description: dict[str, Any] = {"name": name}
-    for setting in filter(None, settings.split(",")):
-        key, _, value = (part.strip() for part in setting.partition("="))
-        try:
-            description[key] = float(value) if "." in value or "e" in value else int(value)
-        except ValueError as error:
-            raise UserError(f"rule {text!r}: {setting!r} is not a setting: write {name}:SETTING=NUMBER,...") from error
-    return rule_from(description)
+    return rule_from({"name": name, **parse_settings(settings, f"rule {text!r}", f"{name}:")})
 
 
-def rule_from(description: Mapping[str, Any]) -> MaskRule:
+def rule_from(description: Mapping[str, Any]) -> NamedRule:
     """Returns the rule that `describe_rule` has described; UserError for an unknown name or setting."""
     settings = dict(description)
     name = settings.pop("name", None)
@@ -150,14 +144,7 @@ def rule_from(description: Mapping[str, Any]) -> MaskRule:
         guess = difflib.get_close_matches(str(name), _RULES, n=1)
         hint = f"did you mean {guess[0]!r}?" if guess else "use one of them"
         raise UserError(f"unknown rule {name!r}: the choices are {', '.join(_RULES)}; {hint}")
-    defaults: dict[str, Any] = asdict(_RULES[name]())
-    for key, value in settings.items():
-        if key not in defaults:
-            raise UserError(f"rule {name}: unknown setting {key!r}: the settings are {', '.join(defaults)}")
-        whole = isinstance(defaults[key], int)
-        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            raise UserError(f"rule {name}: {key} is {value!r}, it must be a {'whole ' if whole else ''}number")
-    return _RULES[name](**{key: type(defaults[key])(value) for key, value in settings.items()})
+    return with_settings(_RULES[name](), settings, f"rule {name}")
 
 
 def describe_rule(rule: NamedRule) -> dict[str, Any]:

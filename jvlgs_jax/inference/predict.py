@@ -1,41 +1,57 @@
-"""Segments one video into a folder: masks/, overlay.mp4 and frames.csv."""
+"""Segments one video into a folder: masks/, overlay.mp4, frames.csv, events.json and report.html."""
 
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
+import numpy as np
+from jaxtyping import Bool
 from tqdm import tqdm
 
-from jvlgs_jax.data.gain import Frame, whole_levels
+from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.data.video import Video
-from jvlgs_jax.inference.frame_table import describe_frame, frame_table
-from jvlgs_jax.inference.output_folder import MASKS, OVERLAY, TABLE
-from jvlgs_jax.inference.overlay import draw_overlay
-from jvlgs_jax.inference.postprocess import MaskRule
-from jvlgs_jax.inference.replacement import replacement
+from jvlgs_jax.inference.results import About, Recorder, result_files
 from jvlgs_jax.inference.segmenter import Segmenter
-from jvlgs_jax.inference.video_writer import video_writer
+from jvlgs_jax.inference.summary import Summary
+from jvlgs_jax.inference.watching import Event, WatchConfig, Watcher
+
+Tell = Callable[[Event], None]
+"""Hears of an event when it happens."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Summary:
-    """What one prediction found."""
-
-    frames: int
-    alarms: int  # frames with an alarm
+def tell_nobody(event: Event) -> None:
+    """Hears of an event and does nothing."""
 
 
-def predict(video: Video, segmenter: Segmenter, rule: MaskRule, output: Path) -> Summary:
+def predict(
+    video: Video,
+    segmenter: Segmenter,
+    watch: WatchConfig,
+    output: Path,
+    *,
+    watched: Bool[np.ndarray, "h w"] | None = None,
+    origin: About | None = None,
+    tell: Tell = tell_nobody,
+) -> Summary:
     """Segments `video` and writes what was found to the folder `output`, one frame at a time.
 
     - masks/000000.png ...: 255 where the rule sees gas, one image a frame, at the video's size.
     - overlay.mp4: see `overlay.draw_overlay`.
     - frames.csv: see `frame_table.FrameRow`.
+    - events.json: see `event_log.EventLog`.
+    - report.html: see `report.Findings`.
 
-    All three replace those of an earlier run once the last frame is written, and only then. The folder must exist, see
+    All replace those of an earlier run once the last frame is written, and only then. The folder must exist, see
     `output_folder.prepare_output`. Progress goes to stderr.
+
+    Args:
+        video: to segment.
+        segmenter: the model.
+        watch: how probabilities become masks, and masks alarms.
+        output: the folder.
+        watched: where to look for gas; None: everywhere.
+        origin: what events.json and report.html say of the model and of what else led here.
+        tell: hears of each event once its frame is written, long before the files appear.
     """
     read_ahead: deque[Frame] = deque()
 
@@ -44,24 +60,21 @@ def predict(video: Video, segmenter: Segmenter, rule: MaskRule, output: Path) ->
             read_ahead.append(frame)
             yield frame
 
-    masks = rule.stream()
-    frames = alarms = 0
+    watcher = Watcher(watch, video.frames_per_second, watched)
     with (
-        replacement(output / MASKS) as mask_folder,
-        video_writer(output / OVERLAY, video.frames_per_second) as write_frame,
-        frame_table(output / TABLE) as write_row,
+        result_files(output, video.frames_per_second) as files,
         tqdm(total=video.frame_count or None, desc=video.path.name, unit=" frames") as progress,
     ):
-        mask_folder.mkdir()
+        recorder = Recorder(files, video, watch, watched)
         for probability in segmenter.probabilities(remember()):
             frame = read_ahead.popleft()
-            mask = masks.push(probability)
-            row = describe_frame(frames, frames / video.frames_per_second, probability, mask)
-            _, encoded = cv2.imencode(".png", 255 * mask)
-            (mask_folder / f"{frames:06d}.png").write_bytes(encoded.tobytes())
-            write_frame(draw_overlay(whole_levels(frame), probability, mask, row))
-            write_row(row)
-            frames += 1
-            alarms += row.alarm
+            seen = watcher.push(frame, probability)
+            recorder.add(frame, seen)
+            for event in seen.events:
+                tell(event)
             progress.update()
-    return Summary(frames=frames, alarms=alarms)
+        for event in watcher.finish():
+            recorder.add_event(event)
+            tell(event)
+        recorder.finish(origin or {})
+    return recorder.summary

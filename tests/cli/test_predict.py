@@ -1,4 +1,8 @@
 import csv
+import json
+import os
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -6,7 +10,7 @@ import pytest
 
 from jvlgs_jax.cli import model_choice
 from jvlgs_jax.cli.main import main
-from jvlgs_jax.inference import segmenter
+from jvlgs_jax.inference import provenance, segmenter
 from jvlgs_jax.inference.postprocess import mask_rule
 from jvlgs_jax.inference.segmenter import Segmenter
 from jvlgs_jax.inference.video_writer import video_writer
@@ -30,6 +34,7 @@ def network(monkeypatch):
         model_choice, "choose_model", lambda args: ("bundle", mask_rule(args.rule or "confidence_gate"))
     )
     monkeypatch.setattr(segmenter, "Segmenter", _Network)
+    monkeypatch.setattr(provenance, "describe_model", lambda name, bundle: {"name": name, "bundle": bundle})
 
 
 def _video(path, number=3):
@@ -53,21 +58,28 @@ def _predict(path, output, *more):
     return main(["predict", str(path), "--checkpoint", "model", "--output", str(output), *more])
 
 
-def _alarms(output):
+def _gas(output):
+    """Which frames have something in their masks."""
     with (output / "frames.csv").open(newline="") as file:
-        return [row["alarm"] for row in csv.DictReader(file)]
+        return [str(int(int(row["area_px"]) > 0)) for row in csv.DictReader(file)]
 
 
-def test_a_video_gives_masks_overlay_and_table(tmp_path, capsys):
+def _events(output):
+    return json.loads((output / "events.json").read_text())
+
+
+def test_a_video_gives_masks_overlay_table_events_and_report(tmp_path, capsys):
     output = tmp_path / "out"
     assert _predict(_video(tmp_path / "clip.mp4"), output) == 0
-    assert _alarms(output) == ["1"] * 3
+    assert _gas(output) == ["1"] * 3
+    assert _events(output)["model"] == {"name": "model", "bundle": "bundle"}
+    assert "Some gas, but no alarm" in (output / "report.html").read_text()
     assert (output / "overlay.mp4").stat().st_size > 0
     mask = cv2.imread(str(output / "masks" / "000002.png"), cv2.IMREAD_UNCHANGED)
     assert mask[20, 20] == 255
     assert mask[40, 60] == 0
     captured = capsys.readouterr()
-    assert captured.out == f"{output}: 3 frames, 3 with an alarm\n"
+    assert captured.out == f"{output}: 3 frames, 3 with gas, 0 alarms\n"
     assert "3/3" in captured.err  # the progress bar
 
 
@@ -77,9 +89,9 @@ def test_the_published_rule_can_be_chosen(tmp_path):
     spot = np.zeros((48, 64), np.uint8)
     spot[10:30, 10:30] = 50
     cv2.imwrite(str(tmp_path / "frames" / "2.png"), spot)
-    for rule, alarms in {"confidence_gate": ["0", "0", "0"], "minmax_opening": ["0", "0", "1"]}.items():
+    for rule, gas in {"confidence_gate": ["0", "0", "0"], "minmax_opening": ["0", "0", "1"]}.items():
         assert _predict(tmp_path / "frames", tmp_path / rule, "--rule", rule) == 0
-        assert _alarms(tmp_path / rule) == alarms
+        assert _gas(tmp_path / rule) == gas
 
 
 def test_a_folder_of_videos_gives_a_folder_each(tmp_path, capsys):
@@ -89,7 +101,7 @@ def test_a_folder_of_videos_gives_a_folder_each(tmp_path, capsys):
     output = tmp_path / "out"
     assert _predict(tmp_path / "site", output) == 0
     assert sorted(path.name for path in output.iterdir()) == ["10", "2", "quiet"]
-    assert [_alarms(output / name) for name in ("2", "10", "quiet")] == [["1"], ["1"] * 3, ["0"] * 2]
+    assert [_gas(output / name) for name in ("2", "10", "quiet")] == [["1"], ["1"] * 3, ["0"] * 2]
     assert len(capsys.readouterr().out.splitlines()) == 3
 
 
@@ -128,9 +140,110 @@ def test_a_video_damaged_in_the_middle_leaves_its_earlier_results(tmp_path, caps
     (images / "18.png").write_bytes(b"cut")
     assert _predict(images, output) == 2
     assert "18.png: not a readable image" in capsys.readouterr().err
-    assert len(_alarms(output)) == len(list((output / "masks").iterdir())) == 20
+    assert len(_gas(output)) == len(list((output / "masks").iterdir())) == 20
 
 
 def test_an_unknown_rule_is_refused_with_the_choices(tmp_path, capsys):
     assert _predict(tmp_path, tmp_path / "out", "--rule", "otsu") == 2
     assert "unknown rule 'otsu': the choices are confidence_gate, minmax_opening" in capsys.readouterr().err
+
+
+QUICK = ("--alarm", "window_s=0.2")  # 2 of 3 frames
+
+
+def test_events_are_told_as_lines_of_json_and_the_rest_elsewhere(tmp_path, capsys):
+    _video(tmp_path / "site" / "leak.mp4", number=5)
+    _images(tmp_path / "site" / "quiet")
+    assert _predict(tmp_path / "site", tmp_path / "out", "--jsonl", *QUICK) == 0
+    captured = capsys.readouterr()
+    lines = [json.loads(line) for line in captured.out.splitlines()]
+    assert [(line["video"], line["event"]) for line in lines] == [
+        ("leak", "alarm_raised"),
+        ("leak", "alarm_ended"),
+        ("leak", "video_done"),
+        ("quiet", "video_done"),
+    ]
+    raised, ended, done, quiet = lines
+    assert (raised["number"], raised["start_frame"], raised["raised_frame"], raised["ended_by"]) == (1, 0, 1, None)
+    assert (ended["end_frame"], ended["ended_by"]) == (4, "video ended")
+    assert (done["alarms"], done["frames"], quiet["alarms"]) == (1, 5, 0)
+    assert "5 frames, 5 with gas, 1 alarm\n" in captured.err
+    assert {"type": "alarm", "video": "leak", **_events(tmp_path / "out" / "leak")["events"][0]} == {
+        **{name: value for name, value in ended.items() if name != "event"},
+        "type": "alarm",
+    }
+
+
+@pytest.mark.parametrize(("more", "code"), [((), 0), (("--exit-code",), 1), (("--exit-code", "--alarm", "on=1.0"), 0)])
+def test_the_exit_code_tells_of_alarms_if_asked(tmp_path, more, code):
+    arguments = more if "--alarm" in more else (*QUICK, *more)
+    assert _predict(_video(tmp_path / "clip.mp4"), tmp_path / "out", *arguments) == code
+
+
+def test_gas_out_of_the_regions_is_not_looked_for(tmp_path, capsys):
+    regions = tmp_path / "regions.json"
+    regions.write_text('{"exclude": [[[0, 0], [45, 0], [45, 47], [0, 47]]]}')
+    assert _predict(_video(tmp_path / "clip.mp4"), tmp_path / "out", "--regions", str(regions)) == 0
+    assert _gas(tmp_path / "out") == ["0"] * 3
+    assert _events(tmp_path / "out")["regions"] == {"file": str(regions), "watched_share": 0.28125}
+    assert "Nothing found" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_a_camera_that_moves_is_told(tmp_path, capsys):
+    """The square jumps by 8 of 64 pixels, and with it all there is to see."""
+    _images(tmp_path / "frames", 6)
+    for index in range(6):
+        image = np.random.default_rng(0).integers(0, 60, (48, 64), np.uint8)
+        image[10:34, 10:40] = 255
+        cv2.imwrite(str(tmp_path / "frames" / f"{index}.png"), np.roll(image, 8 * (index >= 4), axis=1))
+    arguments = ("--jsonl", "--camera", "settle_s=0", *QUICK)
+    assert _predict(tmp_path / "frames", tmp_path / "out", *arguments) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["event"] for line in lines] == [
+        "alarm_raised",
+        "alarm_ended",
+        "camera_moved",
+        "camera_settled",
+        "video_done",
+    ]
+    assert lines[1]["ended_by"] == "camera moved"
+    assert (lines[3]["start_frame"], lines[3]["end_frame"]) == (4, 5)
+    assert [event["type"] for event in _events(tmp_path / "out")["events"]] == ["alarm", "camera_motion"]
+    assert "the camera moved" in (tmp_path / "out" / "report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (("--regions", "nowhere.json"), "nowhere.json: no such file"),
+        (("--regions", "out.json"), "out.json: include: polygon 1: corner [99, 0] lies out of the picture of 64x48"),
+        (("--alarm", "on=7"), "alarm: on is 7.0, it must lie between 0 and 1"),
+        (("--camera", "shift=0"), "camera: shift is 0.0, it must be above 0"),
+        (("--camera", "shake=1"), "camera: unknown setting 'shake'"),
+    ],
+)
+def test_bad_settings_are_told_before_anything_is_made(tmp_path, capsys, monkeypatch, more, words):
+    _video(tmp_path / "clip.mp4")
+    (tmp_path / "out.json").write_text('{"include": [[[0, 0], [99, 0], [9, 9]]]}')
+    monkeypatch.chdir(tmp_path)
+    assert _predict("clip.mp4", "results", *more) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("jvlgs: error: ")
+    assert words in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_reader_that_has_gone_ends_the_run_in_one_line(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    script = (
+        "from jvlgs_jax.cli import json_lines as lines, main as frame;"
+        "frame._run_verb = lambda arguments: lines.print_json_line({}); raise SystemExit(frame.main([]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    os.close(writing)
+    assert done.returncode == 2
+    assert done.stderr == "jvlgs: error: stdout: the program that reads it has ended: start both again\n"

@@ -12,22 +12,23 @@ def test_a_rectangle_is_described_by_its_place_and_size():
     probability = np.full((10, 20), 0.1, np.float32)
     probability[3, 8] = 0.75
     row = describe_frame(30, 2.0, probability, mask)
-    assert row == FrameRow(30, 2.0, 0.75, 12, 0.06, 7, 2, 4, 3, 8.5, 3.0, 1)
+    assert row == FrameRow(30, 2.0, 0.75, 12, 0.06, 7, 2, 4, 3, 8.5, 3.0)
 
 
 def test_the_box_holds_all_parts_of_the_mask():
     mask = np.zeros((10, 20), np.uint8)
     mask[0, 0] = mask[9, 19] = 1
     row = describe_frame(0, 0.0, mask.astype(np.float32), mask)
-    assert (row.box_x, row.box_y, row.box_w, row.box_h) == (0, 0, 20, 10)
+    assert (row.box_x, row.box_y, row.box_w, row.box_h) == row.box == (0, 0, 20, 10)
     assert (row.centroid_x, row.centroid_y) == (9.5, 4.5)
 
 
-def test_an_empty_mask_is_no_alarm_and_has_no_place():
+def test_an_empty_mask_has_no_place():
     row = describe_frame(0, 0.0, np.full((4, 4), 0.4, np.float32), np.zeros((4, 4), np.uint8))
-    assert row.area_px == row.alarm == 0
+    assert row.area_px == 0
     assert row.max_probability == pytest.approx(0.4)
     assert row[5:11] == (None,) * 6
+    assert row.box is None
 
 
 def test_the_table_reads_back_with_its_header(tmp_path):
@@ -36,10 +37,10 @@ def test_the_table_reads_back_with_its_header(tmp_path):
     full = describe_frame(1, 1 / 15, np.ones((4, 4), np.float32), np.ones((4, 4), np.uint8))
     with frame_table(path) as write:
         write(empty)
-        write(full)
+        write(full._replace(alarm=1))
     with path.open(newline="") as file:
         first, second = csv.DictReader(file)
-    assert first["alarm"] == "0"
+    assert (first["alarm"], second["alarm"], second["suspended"]) == ("0", "1", "0")
     assert first["box_x"] == first["centroid_y"] == ""
     assert second["time_s"] == "0.066667"
     assert second["area_px"] == "16"

@@ -42,11 +42,31 @@ def test_the_outline_follows_the_edge_of_the_mask_and_leaves_its_inside():
     np.testing.assert_array_equal(changed, edge)
 
 
-def test_an_alarm_turns_the_bar_red():
-    mask = np.ones((40, 40), np.uint8)
-    overlay = _draw(np.zeros((40, 40, 1), np.uint8), mask.astype(np.float32), mask)
-    red, green, blue = overlay[-1, 0].astype(int)
-    assert red > 100 > 2 * max(green, blue)
+@pytest.mark.parametrize(
+    ("area", "alarm", "suspended", "strongest"),
+    [(0, 1, 0, "red"), (9, 1, 0, "red"), (9, 1, 1, "blue"), (9, 0, 0, "red and green")],
+)
+def test_the_bars_color_says_what_is_going_on(area, alarm, suspended, strongest):
+    frame, mask = np.zeros((40, 40, 1), np.uint8), np.zeros((40, 40), np.uint8)
+    row = describe_frame(0, 0.0, mask.astype(np.float32), mask)._replace(area_px=area, alarm=alarm, suspended=suspended)
+    red, green, blue = draw_overlay(frame, mask.astype(np.float32), mask, row)[-1, 0].astype(int)
+    assert {
+        "red": red > 100 > 2 * max(green, blue),
+        "blue": blue > 100 > 2 * max(red, green),
+        "red and green": min(red, green) > 60 > 2 * blue,
+    }[strongest]
+
+
+def test_a_line_surrounds_what_is_watched():
+    frame, none = np.zeros((40, 40, 1), np.uint8), np.zeros((40, 40), np.uint8)
+    watched = np.zeros((40, 40), bool)
+    watched[5:30, 8:20] = True
+    row = describe_frame(0, 0.0, none.astype(np.float32), none)
+    changed = draw_overlay(frame, none.astype(np.float32), none, row, watched)[:40].any(axis=-1)
+    assert changed[5, 8:20].all()
+    assert changed[5:30, 19].all()
+    assert not changed[6:29, 9:19].any()
+    assert not changed[~watched].any()
 
 
 def test_the_bar_tells_frames_apart():

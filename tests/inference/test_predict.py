@@ -1,4 +1,6 @@
 import csv
+import hashlib
+import json
 import signal
 import subprocess
 import sys
@@ -11,15 +13,23 @@ import pytest
 
 from jvlgs_jax.data.video import open_video
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.alarms import AlarmConfig
 from jvlgs_jax.inference.postprocess import mask_rule
 from jvlgs_jax.inference.predict import predict
+from jvlgs_jax.inference.provenance import describe_model
 from jvlgs_jax.inference.segmenter import Segmenter
 from jvlgs_jax.inference.video_writer import video_writer
+from jvlgs_jax.inference.watching import WatchConfig
+from jvlgs_jax.interop.fingerprint import fingerprint
 
 
 @pytest.fixture(scope="module")
 def segmenter(bundle):
     return Segmenter(bundle, clip_length=5)
+
+
+def _watch(rule, **alarm):
+    return WatchConfig(rule=mask_rule(rule), alarm=AlarmConfig(**alarm))
 
 
 def _video(path, number, size=(48, 64), *, colored=False):
@@ -58,7 +68,7 @@ def test_masks_table_and_overlay_tell_the_same_story(tmp_path, segmenter, rule, 
     video = open_video(_video(tmp_path / "clip.mp4", 7, colored=colored))
     output = tmp_path / "out"
     output.mkdir()
-    summary = predict(video, segmenter, mask_rule(rule), output)
+    summary = predict(video, segmenter, _watch(rule), output)
 
     names, masks, overlay, rate, rows = _read(output)
     probabilities = np.stack(list(segmenter.probabilities(video)))
@@ -75,14 +85,23 @@ def test_masks_table_and_overlay_tell_the_same_story(tmp_path, segmenter, rule, 
     assert [float(row["max_probability"]) for row in rows] == pytest.approx(probabilities.max((1, 2)), abs=1e-6)
     assert [int(row["area_px"]) for row in rows] == list(expected.sum((1, 2)))
     assert summary.frames == 7
-    assert summary.alarms == sum(int(row["alarm"]) for row in rows) == np.count_nonzero(expected.any((1, 2)))
-    assert sorted(path.name for path in output.iterdir()) == ["frames.csv", "masks", "overlay.mp4"]
+    assert summary.frames_with_gas == np.count_nonzero(expected.any((1, 2)))
+    found = ["events.json", "frames.csv", "masks", "overlay.mp4", "report.html"]
+    assert sorted(path.name for path in output.iterdir()) == found
+
+
+def test_a_model_is_known_by_its_hash(bundle):
+    said = describe_model("tiny", bundle)
+    assert (said["name"], said["sha256"], said["planes"]) == ("tiny", fingerprint(bundle), "rgb")
+    assert said["prompts"] == list(bundle.prompts)
+    assert said["window"] == "look_ahead, step 1"
+    json.dumps(said)
 
 
 @pytest.mark.parametrize(("number", "size"), [(1, (48, 64)), (2, (33, 47))])
 def test_short_videos_of_odd_size_are_answered_whole(tmp_path, segmenter, number, size):
     video = open_video(_images(tmp_path / "frames", number, size))
-    predict(video, segmenter, mask_rule("minmax_opening"), tmp_path)
+    predict(video, segmenter, _watch("minmax_opening"), tmp_path)
     _, masks, overlay, _, rows = _read(tmp_path)
     assert masks.shape == (number, *size)
     assert len(overlay) == len(rows) == number
@@ -101,7 +120,7 @@ def test_16_bits_are_segmented_by_their_fractions_and_shown_as_grey(tmp_path):
                 seen.append(frame[..., 0])
                 yield np.zeros(frame.shape[:2], np.float32)
 
-    predict(open_video(tmp_path / "frames"), Watching(), mask_rule("confidence_gate"), tmp_path)
+    predict(open_video(tmp_path / "frames"), Watching(), _watch("confidence_gate"), tmp_path)
     slope, offset = np.polyfit(raw.ravel(), np.stack(seen).ravel(), 1)
     np.testing.assert_allclose(seen, slope * raw + offset, atol=1e-3)  # no rounding to whole levels
     shown = _read(tmp_path)[2][:, :48].mean(axis=(1, 2, 3))
@@ -111,9 +130,50 @@ def test_16_bits_are_segmented_by_their_fractions_and_shown_as_grey(tmp_path):
 def test_a_new_run_replaces_all_of_the_earlier_one(tmp_path, segmenter):
     for number in (5, 3):
         video = open_video(_video(tmp_path / f"{number}.mp4", number))
-        predict(video, segmenter, mask_rule("confidence_gate"), tmp_path)
+        predict(video, segmenter, _watch("confidence_gate"), tmp_path)
     names, _, overlay, _, rows = _read(tmp_path)
     assert len(names) == len(overlay) == len(rows) == 3
+
+
+def test_alarms_are_in_the_table_the_events_and_the_report(tmp_path):
+    """Gas in frames 3 to 8 of 12, in the left half; looked for in the upper half."""
+
+    class Left(_Network):
+        def probabilities(self, frames):
+            for index, frame in enumerate(frames):
+                probability = np.zeros(frame.shape[:2], np.float32)
+                probability[:, :32] = 0.9 if 3 <= index < 9 else 0.1
+                yield probability
+
+    watched = np.zeros((48, 64), bool)
+    watched[:24] = True
+    told = []
+    clip = _video(tmp_path / "clip.mp4", 12)
+    summary = predict(
+        open_video(clip),
+        Left(),
+        _watch("confidence_gate:kernel=1", window_s=0.2, persistence=1.0),
+        tmp_path,
+        watched=watched,
+        origin={"model": {"name": "left"}},
+        tell=told.append,
+    )
+    rows = _read(tmp_path)[-1]
+    assert [row["alarm"] for row in rows] == ["0"] * 5 + ["1"] * 4 + ["0"] * 3
+    assert [int(row["area_px"]) for row in rows] == [0] * 3 + [24 * 32] * 6 + [0] * 3
+    assert (summary.alarms, summary.frames_in_alarm, summary.frames_with_gas, summary.frames) == (1, 4, 6, 12)
+    assert [str(event.news) for event in told] == ["alarm_raised", "alarm_ended"]
+    events = json.loads((tmp_path / "events.json").read_text())
+    (alarm,) = events["events"]
+    assert (alarm["type"], alarm["start_frame"], alarm["raised_frame"], alarm["end_frame"]) == ("alarm", 3, 5, 8)
+    assert alarm["peak_box"] == {"x": 0, "y": 0, "width": 32, "height": 24}
+    assert events["summary"] == vars(summary)
+    assert events["alarm"]["window_s"] == 0.2
+    assert events["model"] == {"name": "left"}
+    assert events["video"]["sha256"] == hashlib.sha256(clip.read_bytes()).hexdigest()
+    report = (tmp_path / "report.html").read_text()
+    assert "1 alarm" in report
+    assert events["video"]["sha256"] in report
 
 
 class _Network(Segmenter):
@@ -142,8 +202,8 @@ def earlier(tmp_path):
     """A folder with the results of an earlier run."""
     output = tmp_path / "out"
     output.mkdir()
-    predict(open_video(_video(tmp_path / "clip.mp4", 6)), _Network(), mask_rule("confidence_gate"), output)
-    assert len(_files(output)) == 6 + 2
+    predict(open_video(_video(tmp_path / "clip.mp4", 6)), _Network(), _watch("confidence_gate"), output)
+    assert len(_files(output)) == 6 + 4
     return output
 
 
@@ -151,7 +211,7 @@ def test_an_interrupted_run_leaves_the_earlier_one_and_nothing_else(earlier):
     before = _files(earlier)
     video = open_video(earlier.parent / "clip.mp4")
     with pytest.raises(KeyboardInterrupt):
-        predict(video, _Network(_interrupt, at=4), mask_rule("minmax_opening"), earlier)
+        predict(video, _Network(_interrupt, at=4), _watch("minmax_opening"), earlier)
     assert _files(earlier) == before
 
 
@@ -160,7 +220,7 @@ def test_a_damaged_video_leaves_the_earlier_run(earlier):
     images = _images(earlier.parent / "frames", 20, (48, 64))
     (images / "18.png").write_bytes(b"cut")
     with pytest.raises(UserError, match=r"18\.png"):
-        predict(open_video(images), _Network(), mask_rule("confidence_gate"), earlier)
+        predict(open_video(images), _Network(), _watch("confidence_gate"), earlier)
     assert _files(earlier) == before
 
 
@@ -169,7 +229,7 @@ def test_a_killed_run_leaves_the_earlier_one_and_the_next_tidies_up(earlier):
     script = (
         "import os, signal, sys; from pathlib import Path; from tests.inference import test_predict as t;"
         "network = t._Network(lambda: os.kill(os.getpid(), signal.SIGKILL), at=4);"
-        "t.predict(t.open_video(Path(sys.argv[1])), network, t.mask_rule('confidence_gate'), Path(sys.argv[2]))"
+        "t.predict(t.open_video(Path(sys.argv[1])), network, t._watch('confidence_gate'), Path(sys.argv[2]))"
     )
     clip, root = earlier.parent / "clip.mp4", Path(__file__).parents[2]
     killed = subprocess.run([sys.executable, "-c", script, clip, earlier], cwd=root, capture_output=True, timeout=120)
@@ -177,5 +237,5 @@ def test_a_killed_run_leaves_the_earlier_one_and_the_next_tidies_up(earlier):
     after = _files(earlier)
     assert before.items() <= after.items()
     assert len(after) > len(before)  # what the killed run had written so far
-    predict(open_video(clip), _Network(), mask_rule("confidence_gate"), earlier)
+    predict(open_video(clip), _Network(), _watch("confidence_gate"), earlier)
     assert _files(earlier).keys() == before.keys()

@@ -1,0 +1,46 @@
+"""Frozen dataclasses of numbers, changed by a text such as "low=0.2,vote_frames=3" or by a mapping."""
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
+
+from jvlgs_jax.errors import UserError
+
+
+@runtime_checkable
+class _Dataclass(Protocol):
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+Config = TypeVar("Config", bound=_Dataclass)  # frozen; its fields are whole numbers and floats
+
+
+def parse_settings(text: str, owner: str, prefix: str = "") -> dict[str, int | float]:
+    """Returns the settings in `text`, separated by commas.
+
+    UserError for other text: it begins with `owner`, and says that settings are written after `prefix`.
+    """
+    settings: dict[str, int | float] = {}
+    for setting in filter(None, (part.strip() for part in text.split(","))):
+        key, _, value = (part.strip() for part in setting.partition("="))
+        try:
+            settings[key] = float(value) if "." in value or "e" in value else int(value)
+        except ValueError as error:
+            raise UserError(f"{owner}: {setting!r} is not a setting: write {prefix}SETTING=NUMBER,...") from error
+    return settings
+
+
+def with_settings(defaults: Config, settings: Mapping[str, Any], owner: str) -> Config:
+    """Returns `defaults` with some fields changed; UserError, which begins with `owner`, for unknown or wrong ones."""
+    known: dict[str, Any] = dataclasses.asdict(defaults)
+    for key, value in settings.items():
+        if key not in known:
+            guess = difflib.get_close_matches(key, known, n=1)
+            hint = f"; did you mean {guess[0]!r}?" if guess else ""
+            raise UserError(f"{owner}: unknown setting {key!r}: the settings are {', '.join(known)}{hint}")
+        whole = isinstance(known[key], int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            raise UserError(f"{owner}: {key} is {value!r}, it must be a {'whole ' if whole else ''}number")
+    changed = {key: type(known[key])(value) for key, value in settings.items()}
+    return dataclasses.replace(defaults, **changed)
