@@ -2,17 +2,17 @@
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+from jax.stages import Wrapped
 
 from jvlgs_jax.kernels.cross_attention.api import cross_attention
 from jvlgs_jax.kernels.cross_attention.implementations import IMPLEMENTATIONS
 from jvlgs_jax.kernels.cross_attention.shapes import AttentionShape
 
-FORWARD, WITH_GRADIENT = "forward", "forward and gradient"
 PLAIN = "reference"
 _SHORTEST = 0.02  # seconds that are timed as one: quicker calls are repeated
 
@@ -23,10 +23,10 @@ class Timing:
 
     Attributes:
         shape: the attention.
-        direction: FORWARD or WITH_GRADIENT.
+        direction: one of PROGRAMS.
         seconds: of one call, the median over rounds, by implementation.
         ratio: the time of PLAIN by that of each implementation, the median over rounds.
-        flops: multiplications and additions of the call, the gradient's second scores included.
+        flops: multiplications and additions of its matrix products, the gradient's second scores included.
     """
 
     shape: AttentionShape
@@ -49,9 +49,8 @@ def runnable(shape: AttentionShape, dtype: jnp.dtype) -> tuple[str, ...]:
 def measure(shape: AttentionShape, dtype: jnp.dtype, *, rounds: int) -> Iterator[Timing]:
     """Times forward, and forward with gradient, of every implementation that runs here."""
     names, arrays = runnable(shape, dtype), _arrays(shape, dtype)
-    directions = {FORWARD: (_forward, shape.flops), WITH_GRADIENT: (_with_gradient, shape.gradient_flops)}
-    for direction, (make, flops) in directions.items():
-        calls = {name: make(name, shape.width**-0.5) for name in names}
+    for (direction, program), flops in zip(PROGRAMS.items(), (shape.flops, shape.gradient_flops), strict=True):
+        calls: dict[str, Callable] = {name: program(name, shape.scale) for name in names}
         times = _in_turn(calls, arrays, rounds)
         yield Timing(
             shape=shape,
@@ -72,7 +71,7 @@ def matmul_rate(dtype: jnp.dtype, *, rounds: int, size: int = 2048) -> float:
     return 2 * size**3 / min(times["product"])
 
 
-def _in_turn(calls: dict[str, Callable], arrays: Sequence[jax.Array], rounds: int) -> dict[str, list[float]]:
+def _in_turn(calls: Mapping[str, Callable], arrays: Sequence[jax.Array], rounds: int) -> dict[str, list[float]]:
     """Seconds of one call, round by round; in each round every call has its turn."""
     repeats = {}
     for name, call in calls.items():
@@ -91,11 +90,11 @@ def _seconds(call: Callable, arrays: Sequence[jax.Array], repeats: int) -> float
     return time.perf_counter() - start
 
 
-def _forward(name: str, scale: float) -> Callable:
+def _forward(name: str, scale: float) -> Wrapped:
     return jax.jit(lambda query, key, value: cross_attention(query, key, value, scale=scale, implementation=name))
 
 
-def _with_gradient(name: str, scale: float) -> Callable:
+def _with_gradient(name: str, scale: float) -> Wrapped:
     def total(query: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
         out = cross_attention(query, key, value, scale=scale, implementation=name)
         return jnp.square(out.astype(jnp.float32)).sum()
@@ -106,3 +105,7 @@ def _with_gradient(name: str, scale: float) -> Callable:
 def _arrays(shape: AttentionShape, dtype: jnp.dtype) -> list[jax.Array]:
     keys = jax.random.split(jax.random.key(0), 3)
     return [jax.random.normal(key, x, dtype) for key, x in zip(keys, shape.arrays().values(), strict=True)]
+
+
+# What is timed and compiled: each makes, of an implementation's name and a scale, a function of query, key and value.
+PROGRAMS = {"forward": _forward, "forward and gradient": _with_gradient}
