@@ -64,8 +64,10 @@ def _measure_kernels(args: argparse.Namespace) -> None:
     dtype, kind = compute_dtype(args.precision), jax.devices()[0].device_kind
     chip = chip_of_kind(kind)
     peak = chip.peak_flops if chip else timing.matmul_rate(dtype, rounds=args.rounds)
-    what = "as its maker states it, of bfloat16" if chip else "the best of a large matrix product here"
-    print(f"{kind}, {args.precision}, medians of {args.rounds} rounds; peak: {peak / 1e12:.3g} TFLOP/s, {what}")
+    what = "as its maker states it, of bfloat16" if chip else "a large matrix product's here"
+    time = "processor time" if kind == "cpu" else "time"
+    head = f"{kind}, {args.precision}, {time}, medians of {args.rounds} rounds"
+    print(f"{head}; peak: {peak / 1e12:.3g} TFLOP/s, {what}", flush=True)
     totals: dict[str, dict[str, float]] = {}
     for shape in network_shapes(args.encoder, _size(args), args.batch):
         for found in timing.measure(shape, dtype, rounds=args.rounds):

@@ -67,7 +67,7 @@ def two_attentions(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_each_attention_is_timed_forward_and_with_gradient(capsys: pytest.CaptureFixture):
     assert main(["benchmark", "kernels", "--rounds=1"]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
-    assert head == "cpu, float32, medians of 1 rounds; peak: 1 TFLOP/s, the best of a large matrix product here"
+    assert head == "cpu, float32, processor time, medians of 1 rounds; peak: 1 TFLOP/s, a large matrix product's here"
     each = r"reference \S+ ms \(1\.00 x, 0% of peak\), xla \S+ ms \(\S+ x, 0% of peak\)"
     for line, name in zip(lines[:4], ("stage", "stage", "correlation", "correlation"), strict=True):
         assert re.fullmatch(rf"{name}, forward( and gradient)?: {each}", line)
