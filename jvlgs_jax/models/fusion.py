@@ -56,6 +56,7 @@ class PromptAttention(nnx.Module):
         self.text_norm = nnx.LayerNorm(text_width, epsilon=1e-6, rngs=rngs)
         self.key_value = nnx.Linear(text_width, 2 * channels, rngs=rngs)
         self.projection = nnx.Linear(channels, channels, rngs=rngs)
+        self.implementation: str | None = None  # of the attention; see Jvlgs
 
     def __call__(self, text: Float[Array, "p d"]) -> Fused:
         """Prepares the fusion with a prompt set of any size."""
@@ -66,7 +67,7 @@ class PromptAttention(nnx.Module):
             head_dim = features.shape[-1] // self.heads
             query = self.query(self.norm(features)).reshape(-1, self.heads, head_dim)
             key, value = key_value[:, 0].astype(query.dtype), key_value[:, 1].astype(query.dtype)
-            attended = cross_attention(query, key, value, scale=head_dim**-0.5)
+            attended = cross_attention(query, key, value, scale=head_dim**-0.5, implementation=self.implementation)
             return features + self.projection(attended.reshape(features.shape))
 
         return fuse

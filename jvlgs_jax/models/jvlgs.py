@@ -56,6 +56,8 @@ class Jvlgs(nnx.Module):
     """Joint vision-language gas-leak segmentation of infrared clips.
 
     A clip of T >= 3 frames is encoded once and yields T - 2 windows: frame t is segmented from t, t+1 and t+2.
+    `set_attributes(implementation=NAME)` chooses how all parts attend, None what suits the device; see
+    `kernels.cross_attention`.
     """
 
     def __init__(self, config: JvlgsConfig, *, rngs: nnx.Rngs):

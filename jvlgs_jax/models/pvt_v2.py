@@ -77,6 +77,7 @@ class SpatialReductionAttention(nnx.Module):
             self.reduction_norm = nnx.LayerNorm(dim, epsilon=1e-5, rngs=rngs)
         else:
             self.reduction = self.reduction_norm = None
+        self.implementation: str | None = None  # of the attention; see Jvlgs
 
     def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
         """Attends from every position to the shrunk map."""
@@ -88,7 +89,8 @@ class SpatialReductionAttention(nnx.Module):
             source = self.reduction_norm(patch_projection(x, self.reduction))
         # b h w (two heads head_dim) -> two of: b (h w) heads head_dim
         key_value = self.key_value(source).reshape(batch, -1, 2, self.heads, head_dim)
-        out = cross_attention(query, key_value[:, :, 0], key_value[:, :, 1], scale=head_dim**-0.5)
+        key, value = key_value[:, :, 0], key_value[:, :, 1]
+        out = cross_attention(query, key, value, scale=head_dim**-0.5, implementation=self.implementation)
         return self.projection(out.reshape(x.shape))
 
 

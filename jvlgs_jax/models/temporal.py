@@ -23,6 +23,7 @@ class TemporalCorrelation(nnx.Module):
         self.projection = conv(channels, 2 * channels, (1, 1), kernel_init=zeros, rngs=rngs)
         self.merge = conv(4 * channels, 2 * channels, (1, 1), rngs=rngs)
         self.out = ConvBN(2 * channels, channels, (3, 3), rngs=rngs)
+        self.implementation: str | None = None  # of the attention; see Jvlgs
 
     def __call__(
         self, reference: Float[Array, "b k h w c"], other: Float[Array, "b k h w c"]
@@ -31,7 +32,8 @@ class TemporalCorrelation(nnx.Module):
         x = jnp.concatenate([reference, other], -1)
         query = x.reshape(*x.shape[:2], -1, 1, x.shape[-1])
         # No scale: the published attention is a plain softmax of dot products.
-        y = cross_attention(query, self._pooled(x), self._pooled(self.value(x)), scale=1.0)
+        key, value = self._pooled(x), self._pooled(self.value(x))
+        y = cross_attention(query, key, value, scale=1.0, implementation=self.implementation)
         z = x + self.projection(y.reshape(*x.shape[:-1], -1))
         return self.out(self.merge(jnp.concatenate([x, z], -1)))
 

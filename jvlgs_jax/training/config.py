@@ -8,6 +8,7 @@ from typing import Literal
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.postprocess import mask_rule
+from jvlgs_jax.kernels.cross_attention.implementations import AUTO, find_implementation
 from jvlgs_jax.models.pvt_v2 import REMAT_POLICIES
 from jvlgs_jax.training.durations import in_steps, one_unit, positive
 from jvlgs_jax.training.mesh import MeshConfig
@@ -111,6 +112,8 @@ class TrainConfig:
         precision: of the network's arithmetic, "float32" or "bfloat16"; parameters are float32 in either.
         remat: what the video encoder's blocks keep for the gradient: "none" recomputes nothing, "full" all but their
             inputs, "dots" all but their inputs and linear layers. Less memory, more time, the same results.
+        attention: how attention is computed: "auto" is what suits the devices, else one of
+            `kernels.cross_attention.implementations.IMPLEMENTATIONS`.
         mesh: the devices; a checkpoint goes on with any other number of them, and of processes.
         evaluators: what the model is measured by.
         selection: which checkpoint is the best.
@@ -129,6 +132,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     precision: str = "float32"
     remat: str = "none"
+    attention: str = AUTO
     mesh: MeshConfig = field(default_factory=MeshConfig)
     evaluators: tuple[EvaluatorConfig, ...] = (EvaluatorConfig(baselines=True),)
     selection: SelectionConfig = field(default_factory=SelectionConfig)
@@ -146,6 +150,8 @@ class TrainConfig:
         compute_dtype(self.precision)
         if self.remat not in REMAT_POLICIES:
             raise UserError(f"unknown remat {self.remat!r}: the choices are {', '.join(REMAT_POLICIES)}")
+        if self.attention != AUTO:
+            find_implementation(self.attention)
         self._check_initial_weights()
         self._check_evaluators()
         if self.steps is not None and not self.optimizer.counts_epochs:

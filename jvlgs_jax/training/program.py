@@ -10,6 +10,7 @@ from jax.sharding import Mesh, NamedSharding
 
 from jvlgs_jax.data.batches import Batch, DataConfig, batch_shapes
 from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.kernels.cross_attention.implementations import AUTO, find_implementation
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.config import TrainConfig
 from jvlgs_jax.training.flops import step_flops
@@ -86,6 +87,8 @@ def training_program(
     """
     optimizer = make_optimizer(config.optimizer, config.total_steps)
     mesh = make_mesh(config.mesh, devices)
+    if config.attention != AUTO:
+        find_implementation(config.attention, mesh.devices.flat[0].platform)
     graphdef, state = jax.eval_shape(lambda: _build(make_model, config, optimizer))
     return TrainingProgram(
         make_model=make_model,
@@ -103,5 +106,5 @@ def _build(
     make_model: Callable[[], Jvlgs], config: TrainConfig, optimizer: optax.GradientTransformation
 ) -> tuple[nnx.GraphDef, TrainState]:
     model = make_model()
-    model.set_attributes(remat=config.remat)
+    model.set_attributes(remat=config.remat, implementation=None if config.attention == AUTO else config.attention)
     return create_state(model, config.optimizer.frozen, optimizer, ema=config.optimizer.ema_decay is not None)

@@ -1,8 +1,14 @@
+import importlib.util
+import re
+
 import pytest
 
+from jvlgs_jax.cli import benchmark
 from jvlgs_jax.cli.main import main
 from jvlgs_jax.data import throughput
 from jvlgs_jax.data.throughput import Throughput
+from jvlgs_jax.kernels.cross_attention import shapes, timing
+from jvlgs_jax.kernels.cross_attention.shapes import AttentionShape
 
 
 @pytest.fixture
@@ -44,3 +50,50 @@ def test_bad_input_is_one_line_and_exit_code_2(capsys: pytest.CaptureFixture, ar
     error = capsys.readouterr().err.strip()
     assert message in error
     assert len(error.splitlines()) == 1
+
+
+@pytest.fixture
+def two_attentions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of a network's, small enough to be timed."""
+    small = [
+        AttentionShape(name=name, batch=1, queries=6, keys=5, heads=1, width=4, value_width=4, calls=calls)
+        for name, calls in (("stage", 3), ("correlation", 1))
+    ]
+    monkeypatch.setattr(shapes, "network_shapes", lambda encoder, size, batch: small)
+    monkeypatch.setattr(timing, "matmul_rate", lambda dtype, rounds: 1e12)
+
+
+@pytest.mark.usefixtures("two_attentions")
+def test_each_attention_is_timed_forward_and_with_gradient(capsys: pytest.CaptureFixture):
+    assert main(["benchmark", "kernels", "--rounds=1"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == "cpu, float32, processor time, medians of 1 rounds; peak: 1 TFLOP/s, a large matrix product's here"
+    each = r"reference \S+ ms \(1\.00 x, 0% of peak\), xla \S+ ms \(\S+ x, 0% of peak\)"
+    for line, name in zip(lines[:4], ("stage", "stage", "correlation", "correlation"), strict=True):
+        assert re.fullmatch(rf"{name}, forward( and gradient)?: {each}", line)
+    assert re.fullmatch(
+        r"all of one network call, forward: reference \S+ ms \(1\.00 x\), xla \S+ ms \(\S+ x\)", lines[4]
+    )
+    assert len(lines) == 6
+
+
+def test_its_choices_are_the_named_shapes():
+    assert benchmark.ENCODERS == shapes.ENCODERS
+    assert tuple(f"{height}x{width}" for height, width in shapes.SIZES) == benchmark.SIZES
+    assert benchmark.BATCHES == shapes.BATCHES
+
+
+def test_an_unknown_target_gets_the_nearest(capsys: pytest.CaptureFixture):
+    assert main(["benchmark", "kernels", "--target=v5e-2"]) == 2
+    assert "unknown target 'v5e-2': did you mean 'v5e-" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("two_attentions")
+@pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="no libtpu: pip install 'jvlgs-jax[tpu]'")
+def test_attentions_are_compiled_for_a_target(capsys: pytest.CaptureFixture):
+    assert main(["benchmark", "kernels", "--target=v5e-1"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head == "TPU v5 lite, float32, compiled and not run: temporary memory of one call"
+    assert re.fullmatch(r"stage, forward: reference \S+ MiB, xla \S+ MiB, pallas_tpu \S+ MiB", lines[0])
+    assert len(lines) == 4

@@ -36,6 +36,7 @@ def test_a_training_has_a_length():
         (lambda: TrainConfig(epochs=0.0), r"train\.epochs is 0\.0, it must be above 0"),
         (lambda: TrainConfig(steps=-1), r"train\.steps is -1"),
         (lambda: EvaluatorConfig(every=0), r"test\.every is 0"),
+        (lambda: TrainConfig(attention="pallas"), "unknown attention 'pallas': did you mean 'pallas_tpu'"),
     ],
 )
 def test_one_unit_and_above_zero(make, message: str):

@@ -44,7 +44,7 @@ class ToyNetwork(Jvlgs):
 
     def __init__(self, *, rngs: nnx.Rngs):
         self.config = JvlgsConfig.tiny()
-        self.remat = "none"
+        self.remat, self.implementation = "none", None
         self.text_encoder = nnx.Embed(49408, 2, rngs=rngs)
         self.levels = nnx.List([nnx.Conv(channels, 4, (3, 3), rngs=rngs) for channels in (9, 4)])
         self.norm = BatchNorm(4)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
-from jax.sharding import Mesh
+from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Array, Float
 
 from jvlgs_jax.data.batch_iterator import placement, process_shard
@@ -21,7 +21,7 @@ from jvlgs_jax.interop.model_folder import ModelBundle
 from jvlgs_jax.training.config import EvaluatorConfig
 from jvlgs_jax.training.evaluators.findings import Findings, HeldOut
 from jvlgs_jax.training.losses import LossFunction
-from jvlgs_jax.training.mesh import batch_sharding, replicated
+from jvlgs_jax.training.mesh import DATA, FSDP, batch_sharding, replicated
 from jvlgs_jax.training.precision import cast_parameters
 
 THRESHOLD = 0.5  # of the probability
@@ -98,12 +98,19 @@ def _make_step(
         of_frame = loss(logits, mask)
         return of_frame.total, of_frame.bce, of_frame.iou
 
+    rows = PartitionSpec((DATA, FSDP))
+
     @partial(jax.jit, static_argnums=0, out_shardings=whole)
     def step(graphdef: nnx.GraphDef, state: nnx.State, tokens: PromptTokens, batch: EvaluationBatch) -> MaskCounts:
         gathered = jax.lax.with_sharding_constraint(cast_parameters(state, dtype), whole)
-        model = nnx.merge(graphdef, gathered)
-        text = model.encode_text(tokens)
-        logits = model(planes.normalize(jnp.asarray(batch.planes)).astype(dtype), text).logits.astype(jnp.float32)
+        text = nnx.merge(graphdef, gathered).encode_text(tokens)
+
+        # XLA cannot cut a TPU kernel, such as attention, over devices: each is given its own rows.
+        @partial(jax.shard_map, mesh=whole.mesh, in_specs=(PartitionSpec(), rows, PartitionSpec()), out_specs=rows)
+        def of_own_rows(state: nnx.State, clips: Array, text: Array) -> Array:
+            return nnx.merge(graphdef, state)(planes.normalize(clips).astype(dtype), text).logits
+
+        logits = of_own_rows(gathered, jnp.asarray(batch.planes), text).astype(jnp.float32)
         logits, mask = (x.reshape(-1, *x.shape[2:]) for x in (logits, jnp.asarray(batch.mask)))  # b w h w 1 -> n h w 1
         total, bce, iou = jax.vmap(terms)(logits, mask)
         counts = batch.counts.reshape(-1).astype(jnp.float32)

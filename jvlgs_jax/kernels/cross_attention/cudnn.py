@@ -1,0 +1,53 @@
+"""Cross-attention by cuDNN, through JAX's own function for it."""
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from jvlgs_jax.kernels.cross_attention.shapes import Shaped
+
+_MOST_LANES = 128  # of a head: what cuDNN takes on every GPU that it knows
+_LANES_STEP = 8
+
+
+def forward(
+    query: Float[Array, "*b n h d"], key: Float[Array, "*b m h d"], value: Float[Array, "*b m h e"], *, scale: float
+) -> Float[Array, "*b n h e"]:
+    """Returns softmax(scale * query . key) . value for each head."""
+    width, value_width = query.shape[-1], value.shape[-1]
+    # It wants values as wide as keys; what zeros are worth to a query is cut off again.
+    wide = jnp.pad(value, [(0, 0)] * (value.ndim - 1) + [(0, width - value_width)])
+    flat = (x.reshape(-1, *x.shape[-3:]) for x in (query, key, wide))
+    out = jax.nn.dot_product_attention(*flat, scale=scale, implementation="cudnn")
+    return out.reshape(query.shape)[..., :value_width]
+
+
+def backward(
+    query: Float[Array, "*b n h d"],
+    key: Float[Array, "*b m h d"],
+    value: Float[Array, "*b m h e"],
+    upstream: Float[Array, "*b n h e"],
+    *,
+    scale: float,
+) -> tuple[Float[Array, "*b n h d"], Float[Array, "*b m h d"], Float[Array, "*b m h e"]]:
+    """Returns the gradients of query, key and value; the output is computed again."""
+    _, pullback = jax.vjp(lambda *arrays: forward(*arrays, scale=scale), query, key, value)
+    return pullback(upstream)
+
+
+def is_here() -> bool:
+    """Whether this process has a cuDNN to ask what it can do, as programs for it must be made."""
+    return jax.default_backend() == "gpu"
+
+
+def refuses(query: Shaped, key: Shaped, value: Shaped) -> str | None:
+    """Returns what keeps cuDNN from such arrays, or None."""
+    dtypes = {x.dtype for x in (query, key, value)}
+    if len(dtypes) > 1 or not dtypes <= {jnp.dtype(jnp.bfloat16), jnp.dtype(jnp.float16)}:
+        return f"query, key and value are {', '.join(sorted(map(str, dtypes)))}, but must be bfloat16 or float16"
+    width, value_width = query.shape[-1], value.shape[-1]
+    if width > _MOST_LANES or width % _LANES_STEP:
+        return f"query: heads of {width}, but must be of a multiple of {_LANES_STEP} up to {_MOST_LANES}"
+    if value_width > width:
+        return f"value: heads of {value_width}, but must be no wider than the query's, {width}"
+    return None

@@ -1,0 +1,72 @@
+"""The implementations by name, and which is best where."""
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from jaxtyping import Array
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.kernels.cross_attention import cudnn, pallas_tpu, reference, xla
+from jvlgs_jax.kernels.cross_attention.shapes import Shaped
+
+AUTO = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Implementation:
+    """One way to compute attention and its gradient.
+
+    Attributes:
+        forward: takes query, key, value and `scale`.
+        backward: takes query, key, value, the gradient of the output, and `scale`; returns three gradients.
+        platforms: where it runs; None is everywhere.
+        refuses: returns what keeps it from query, key and value, or None.
+    """
+
+    forward: Callable[..., Array]
+    backward: Callable[..., tuple[Array, Array, Array]]
+    platforms: tuple[str, ...] | None = None
+    refuses: Callable[..., str | None] = lambda *arrays: None
+
+
+IMPLEMENTATIONS = {
+    "reference": Implementation(forward=reference.forward, backward=reference.backward),
+    "xla": Implementation(forward=xla.forward, backward=xla.backward),
+    "cudnn": Implementation(
+        forward=cudnn.forward, backward=cudnn.backward, platforms=("cuda", "gpu"), refuses=cudnn.refuses
+    ),
+    "pallas_tpu": Implementation(
+        forward=pallas_tpu.forward, backward=pallas_tpu.backward, platforms=("tpu",), refuses=pallas_tpu.refuses
+    ),
+}
+
+
+def find_implementation(name: str, platform: str | None = None) -> Implementation:
+    """Returns the implementation called `name`, one of IMPLEMENTATIONS.
+
+    UserError for another name, with the nearest one, and for one that does not run on `platform`.
+    """
+    if name not in IMPLEMENTATIONS:
+        choices = (AUTO, *IMPLEMENTATIONS)
+        nearest = difflib.get_close_matches(name, choices, n=1, cutoff=0)[0]
+        raise UserError(f"unknown attention {name!r}: did you mean {nearest!r}? The choices are {', '.join(choices)}")
+    found = IMPLEMENTATIONS[name]
+    if platform is not None and found.platforms is not None and platform not in found.platforms:
+        raise UserError(
+            f"attention {name!r} runs on {found.platforms[0]}, but the devices are {platform}: use {AUTO!r}"
+        )
+    return found
+
+
+def best(platform: str, query: Shaped, key: Shaped, value: Shaped) -> str:
+    """Returns the name of the implementation for arrays of these shapes, in a program for `platform`.
+
+    "tpu" takes the kernel if the keys fit in fast memory and are enough to fill registers; "cuda" takes cuDNN, if it is
+    there and has an implementation for the shapes and numbers; else it is XLA.
+    """
+    if platform == "tpu" and pallas_tpu.pays(query, key, value):
+        return "pallas_tpu"
+    if platform == "cuda" and cudnn.is_here() and cudnn.refuses(query, key, value) is None:
+        return "cudnn"
+    return "xla"
