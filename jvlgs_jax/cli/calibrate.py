@@ -1,6 +1,7 @@
 """`jvlgs calibrate --checkpoint MODEL --data-dir DIR`: chooses a model's confidence gate on validation videos."""
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -32,10 +33,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="write a new model folder in place of changing --checkpoint's"
     )
+    parser.add_argument(
+        "--input-size",
+        type=_input_size,
+        metavar="HxW",
+        help="size in pixels, divisible by 32, that the new model runs at in place of the one it was trained at",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Chooses the gate, writes it and prints it."""
+    if args.input_size is not None and args.output is None:
+        raise UserError("--input-size makes another model: say where it goes, with --output=DIR")
     scenes, unlabelled = choose_scenes(args)
     if unlabelled:
         print(f"left out, as they have no truth: {', '.join(unlabelled)}", file=sys.stderr)
@@ -50,8 +59,17 @@ def run(args: argparse.Namespace) -> int:
     if args.output is None and not (args.checkpoint / DESCRIPTION).is_file():
         raise UserError(f"{args.checkpoint}: not a model folder, so that the gate cannot go there: give --output=DIR")
     output = args.output or args.checkpoint
-    chosen = calibrate_model(
-        load_bundle(args.checkpoint), scenes, output, max_false_alarms=args.max_false_alarms
-    ).chosen
+    bundle = load_bundle(args.checkpoint)
+    if args.input_size is not None:
+        bundle = dataclasses.replace(bundle, input_size=args.input_size)
+    chosen = calibrate_model(bundle, scenes, output, max_false_alarms=args.max_false_alarms).chosen
     print(f"{chosen.gate}\nJ {chosen.j:.3f}, false alarms {chosen.false_alarm_rate:.2%}\n{output}: written")
     return 0
+
+
+def _input_size(text: str) -> tuple[int, int]:
+    """Reads "256x320"; argparse.ArgumentTypeError for what is no size that the network takes."""
+    sides = [int(side) if side.isdecimal() else 0 for side in text.split("x")]
+    if len(sides) != 2 or not all(sides) or any(side % 32 for side in sides):
+        raise argparse.ArgumentTypeError(f"{text!r}: give height and width, both divisible by 32, as in 256x320")
+    return sides[0], sides[1]

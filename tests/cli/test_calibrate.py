@@ -1,0 +1,19 @@
+"""What `jvlgs calibrate` refuses before it loads a model."""
+
+from pathlib import Path
+
+import pytest
+
+from jvlgs_jax.cli.main import main
+
+
+@pytest.mark.parametrize("size", ["256", "256x321", "0x320", "256x320x3", "axb", "-32x32", "²x32"])
+def test_a_size_that_the_network_does_not_take(size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    use = ["calibrate", "--checkpoint=m", "--data-dir=d", f"--output={tmp_path / 'new'}"]
+    assert main([*use, f"--input-size={size}"]) == 2
+    assert "both divisible by 32, as in 256x320" in capsys.readouterr().err
+
+
+def test_another_size_needs_another_folder(capsys: pytest.CaptureFixture[str]):
+    assert main(["calibrate", "--checkpoint=m", "--data-dir=d", "--input-size=256x320"]) == 2
+    assert "--input-size makes another model: say where it goes, with --output=DIR" in capsys.readouterr().err
