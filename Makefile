@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=lo
 PYTHON ?= $(shell for python in python3.12 python3.11 python3.13 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$python && break; done)
 
-.PHONY: help install demo test test-fast lint format clean
+.PHONY: help install demo demo-training test test-fast lint format clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -33,8 +33,11 @@ $(STAMP): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## train a tiny model on made-up plumes and segment a clip it has not seen
+demo: $(STAMP)  ## segment the sample clip with the model that comes along, and score it
 	@PATH="$(CURDIR)/$(BIN):$$PATH" launch/demo.sh $(DEMO)
+
+demo-training: $(STAMP)  ## train a tiny model on made-up plumes and segment a clip it has not seen
+	@PATH="$(CURDIR)/$(BIN):$$PATH" launch/demo_training.sh $(DEMO)/training
 
 test: $(STAMP)  ## run every test
 	@$(PYTEST)

@@ -1,9 +1,9 @@
-"""A tiny network on toy plumes, from random weights: what `make demo` trains.
+"""A tiny network on toy plumes, from random weights: what `make demo-training` trains.
 
 Training took 226 CPU-seconds, of which compiling is about a quarter: 4.5 minutes on two busy cores.
 
-jvlgs train --config=configs/demo.py --data-dir=demo_output/data --workdir=demo_output/run
-jvlgs sweep --config=configs/demo.py --data-dir=demo_output/data --workdir=demo_output/sweep
+jvlgs train --config=configs/demo.py --data-dir=demo_output/training/data --workdir=demo_output/training/run
+jvlgs sweep --config=configs/demo.py --data-dir=demo_output/training/data --workdir=demo_output/training/sweep
 """
 
 from collections.abc import Iterator
