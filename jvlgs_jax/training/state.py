@@ -14,8 +14,10 @@ from jaxtyping import Array, Int32
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.model_folder import initialize
+from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.mesh import on_one_device
+from jvlgs_jax.training.variable_paths import matched_paths
 
 
 @no_type_check  # JAX also builds it with shapes, shardings or None in place of arrays
@@ -61,7 +63,7 @@ def create_state(
     The state has arrays of its own, so that steps may donate it. UserError for a pattern of `frozen` that matches no
     variable, and for one that leaves nothing to train.
     """
-    _check_frozen(model, frozen)
+    matched_paths(frozen, list(flatten(nnx.state(model))), "frozen")
     model.train()
     graphdef, params, frozen_variables, stats = nnx.split(model, *variable_groups(frozen))
     if not jax.tree.leaves(params):
@@ -132,15 +134,3 @@ def gathered_model(model: Jvlgs) -> Jvlgs:
 
 def _copied(params: nnx.State, stats: nnx.State) -> nnx.State:
     return jax.tree.map(jnp.copy, nnx.merge_state(params, stats))
-
-
-def _check_frozen(model: Jvlgs, frozen: Sequence[str]) -> None:
-    paths = ["/".join(map(str, path)) for path, _ in nnx.to_flat_state(nnx.state(model))]
-    for pattern in frozen:
-        try:
-            matched = any(re.fullmatch(pattern, path) for path in paths)
-        except re.error as error:
-            raise UserError(f"frozen holds {pattern!r}, which is no regular expression: {error}") from error
-        if not matched:
-            parts = sorted({path.split("/")[0] for path in paths})
-            raise UserError(f"frozen holds {pattern!r}, which matches no variable: the parts are {', '.join(parts)}")

@@ -1,0 +1,1 @@
+"""Learning a new site from a handful of its frames."""
