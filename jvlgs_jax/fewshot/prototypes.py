@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from jvlgs_jax.data.resize import resize
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.network import BehindEncoder, Forward, Network, Variables
 from jvlgs_jax.fewshot.parameter_subset import merge_parameters, split_parameters
@@ -89,8 +90,8 @@ def nearest_prototype(features: Float[Array, "b k h w c"], masks: Float[Array, "
     A prototype is the mean of the features, weighted by how much of each position is gas, or is none. UserError where
     there is no gas, or nothing else.
     """
-    batch, _, height, width, channels = features.shape
-    gas = jax.image.resize(masks, (batch, height, width, 1), "linear", antialias=True)[:, None]
+    _, _, height, width, channels = features.shape
+    gas = jnp.stack([resize(mask, (height, width)) for mask in np.asarray(masks)])[:, None]
     if not float(gas.sum()) > 0 or not float((1 - gas).sum()) > 0:
         raise UserError("prototypes need frames with gas on a part of the picture: annotate more")
 
