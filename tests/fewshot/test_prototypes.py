@@ -4,7 +4,7 @@ import pytest
 
 from fewshot.toy import pretrained
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.fewshot.prototypes import Prototypes, nearest_prototype, with_head
+from jvlgs_jax.fewshot.prototypes import Prototypes, calibrated, nearest_prototype, shares, with_head
 
 
 def separable() -> tuple[np.ndarray, np.ndarray]:
@@ -34,18 +34,30 @@ def test_the_logit_is_the_difference_of_squared_distances():
     np.testing.assert_allclose(point @ np.asarray(kernel[0, 0]) + np.asarray(bias), [expected], rtol=1e-4)
 
 
-def test_masks_finer_than_the_features_weigh_them():
+def test_masks_finer_than_the_features_become_shares():
     features, gas = separable()
-    fine = np.kron(gas, np.ones((1, 4, 4, 1), np.float32))
-    heads = [nearest_prototype(jnp.asarray(features), jnp.asarray(masks)) for masks in (gas, fine)]
-    for coarse, finer in zip(*heads, strict=True):
-        np.testing.assert_allclose(coarse, finer, rtol=1e-4)
+    np.testing.assert_allclose(shares(np.kron(gas, np.ones((1, 4, 4, 1), np.float32)), (8, 8)), gas)
+    half = np.kron(gas, np.ones((1, 1, 2, 1), np.float32))
+    half[:, :, 1::2] = 0
+    np.testing.assert_allclose(shares(half, (8, 8)), gas / 2)
+    heads = [nearest_prototype(jnp.asarray(features), jnp.asarray(masks)) for masks in (gas, gas / 2)]
+    assert heads[1][0][0, 0, 0, 0] < heads[0][0][0, 0, 0, 0]
+
+
+def test_calibration_makes_confident_probabilities_of_far_distances():
+    features, gas = (jnp.asarray(x) for x in separable())
+    head = nearest_prototype(features, gas)
+    kernel, bias = calibrated((head[0] * 1e-3, head[1] * 1e-3), features, gas, jnp.array([0.5, 0.5, 0.0]), 300)
+    logits = np.asarray(features @ kernel[0, 0] + bias).mean(1)
+    inside = np.asarray(gas) > 0
+    assert logits[inside].min() > 2
+    assert logits[~inside].max() < -2
 
 
 @pytest.mark.parametrize("gas", [0.0, 1.0])
 def test_a_picture_without_gas_or_without_background_has_no_prototypes(gas: float):
     with pytest.raises(UserError, match="prototypes need frames with gas on a part of the picture"):
-        nearest_prototype(jnp.ones((1, 2, 4, 4, 3)), jnp.full((1, 8, 8, 1), gas))
+        nearest_prototype(jnp.ones((1, 2, 4, 4, 3)), jnp.full((1, 4, 4, 1), gas))
 
 
 def test_a_share_of_the_head_is_taken():
