@@ -34,7 +34,7 @@ class FineTuning:
     parametrization: Parametrization
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
-    steps: int = 32
+    steps: int = 24
     every: int = 8
     batch_size: int = 4
     variants: int = 6

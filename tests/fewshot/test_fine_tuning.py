@@ -10,7 +10,7 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.fine_tuning import FineTuning
 from jvlgs_jax.fewshot.leave_one_out import judge, probability_of
 from jvlgs_jax.fewshot.network import Variables
-from jvlgs_jax.fewshot.parametrization import ATTENTION, DECODER, HEADS, LowRankAdapters, SomeParameters
+from jvlgs_jax.fewshot.parametrization import ATTENTION, DECODER, LowRankAdapters, SomeParameters
 from jvlgs_jax.fewshot.pool import Pool, make_pool
 from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.training.variable_paths import variable_path
@@ -66,7 +66,7 @@ def test_low_rank_adapters_at_zero_change_nothing():
 def test_low_rank_adapters_change_their_kernels_alone():
     after = adapted(FineTuning(LowRankAdapters(ATTENTION, rank=2), learning_rate=0.1, steps=8))
     assert changed_paths(after) == {"video_encoder/attention/query/kernel"}
-    kernel = (after.params["video_encoder"]["attention"]["query"]["kernel"]).astype(np.float64)
+    kernel = after.params["video_encoder"]["attention"]["query"]["kernel"]
     added = kernel - pretrained().params["video_encoder"]["attention"]["query"]["kernel"]
     assert np.linalg.matrix_rank(added, tol=1e-5) <= 2
 
@@ -80,7 +80,7 @@ def test_stacked_kernels_get_factors_of_their_own():
 
 def test_the_same_seed_gives_the_same_network_and_an_other_one_does_not():
     def head(seed: int) -> np.ndarray:
-        method = FineTuning(SomeParameters(HEADS[:1] if seed < 0 else (r"decoder/head/.*",)), steps=8, seed=seed)
+        method = FineTuning(SomeParameters((r"decoder/head/.*",)), steps=8, seed=seed)
         return np.asarray(adapted(method).params["decoder"]["head"]["kernel"])
 
     np.testing.assert_array_equal(head(0), head(0))

@@ -32,7 +32,7 @@ def test_only_the_frames_that_have_a_mask_are_learned_and_all_before_them_are_se
 
 
 def test_masks_of_a_video_are_named_by_its_frames(tmp_path: Path):
-    with video_writer(tmp_path / "yard.mp4", 15) as write:
+    with video_writer(tmp_path / "yard.mp4", 15.0) as write:
         for frame in SCENE.frames:
             write(np.repeat(frame, 3, axis=-1))
     (tmp_path / "masks" / "yard").mkdir(parents=True)
