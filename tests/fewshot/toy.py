@@ -7,13 +7,18 @@ from pathlib import Path
 import cv2
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jaxtyping import Array, Float, PyTree
 
 from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.fewshot.network import Network, Variables
 from jvlgs_jax.fewshot.support import Support, support_of_scene
+from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model
+from jvlgs_jax.interop.parameters import flatten
+from jvlgs_jax.interop.parameters import replace as replace_arrays
 from jvlgs_jax.models.jvlgs import JvlgsConfig
 
 SIZE = (32, 48)
@@ -87,3 +92,19 @@ def write_frames(folder: Path, scene: Scene, annotated: Iterable[int]) -> Path:
     for number in annotated:
         cv2.imwrite(str(folder / "masks" / f"{number:04}.png"), 255 * scene.truth[number])
     return folder
+
+
+def random_bundle(size: tuple[int, int]) -> ModelBundle:
+    """A tiny whole network with random weights, drawn by NumPy: compiling its initializers would take longer."""
+    graphdef, state = nnx.split(abstract_model(JvlgsConfig.tiny()))
+    rng = np.random.default_rng(0)
+
+    def draw(path: str, shape: tuple[int, ...]) -> np.ndarray:
+        if path.endswith(("scale", "var")):
+            return rng.uniform(0.5, 1.5, shape)
+        return rng.normal(0, 1 / np.sqrt(np.prod(shape[:-1])), shape)
+
+    arrays = {path: draw(path, abstract.shape).astype(abstract.dtype) for path, abstract in flatten(state).items()}
+    model = nnx.merge(graphdef, replace_arrays(state, arrays))
+    model.eval()
+    return ModelBundle(model=model, prompts=DEFAULT_PROMPTS, planes="temporal", input_size=size)
