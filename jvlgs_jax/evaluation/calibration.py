@@ -144,7 +144,7 @@ class _OpenedRegions:
         count, regions = cv2.connectedComponents(above)
         inside = above > 0
         peaks = np.zeros(count, np.float32)
-        np.maximum.at(peaks, regions[inside], probability[inside])
+        np.maximum.at(peaks, regions[inside].astype(np.intp), probability[inside])
         parts, self._parts, statistics, _ = cv2.connectedComponentsWithStats(opening(above, kernel))
         self._areas = statistics[:, cv2.CC_STAT_AREA]
         region_of = np.zeros(parts, np.intp)
