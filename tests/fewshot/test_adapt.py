@@ -58,7 +58,8 @@ def test_the_adapted_model_loads_like_any_other_and_says_how_it_came_about(adapt
     assert [score["amount"] for score in scores] == [0.0, 1.0]
     best = max(scores, key=lambda score: score["j"])
     assert record["amount"] in {0.0, best["amount"]}
-    changed = {path for path, value in arrays(bundle).items() if not np.array_equal(value, arrays(start)[path])}
+    before = arrays(start)
+    changed = {path for path, value in arrays(bundle).items() if not np.array_equal(value, before[path])}
     assert changed <= {"decoder/head/kernel", "decoder/head/bias"}
     assert record["false_alarms"]["guarded"] <= record["false_alarms"]["before"]
 
