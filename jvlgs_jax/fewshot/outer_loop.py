@@ -1,0 +1,77 @@
+"""The outer loop of meta-learning: the mean of what many tasks say moves the meta-parameters."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Int32, Key
+
+from jvlgs_jax.fewshot.inner_loop import Loss, count_rows
+from jvlgs_jax.fewshot.meta_learners import MetaLearner, MetaParameters, Metrics, Task, TaskGradient
+
+
+# Makes a function of one task one of many, stacked along a first axis: `jax.vmap` or `one_by_one`.
+Across = Callable[[Callable], Callable]
+
+
+def one_by_one(function: Callable) -> Callable:
+    """Makes a function of one one of many without a loop or a batch: as many copies of it as there are tasks.
+
+    Where tasks have weights of their own, a batch of them turns convolutions into grouped ones, which XLA's CPU backend
+    computes slowly.
+    """
+
+    def of_many(*arguments: object) -> object:
+        count = count_rows(arguments)
+        results = [function(*jax.tree.map(lambda x, i=i: x[i], arguments)) for i in range(count)]
+        return jax.tree.map(lambda *parts: jnp.stack(parts), *results)
+
+    return of_many
+
+
+def meta_gradient(
+    learner: MetaLearner,
+    loss: Loss,
+    meta: MetaParameters,
+    tasks: Task,
+    key: Key[Array, ""],
+    *,
+    across: Across = jax.vmap,
+) -> TaskGradient:
+    """Returns the mean over tasks, stacked along a first axis, of what each says; task i has the i-th key of `key`.
+
+    Tasks may be cut over the devices of a mesh along that axis: each device then takes its own.
+    """
+    keys = jax.random.split(key, count_rows(tasks))
+    of_each = across(partial(learner.task_gradient, loss, meta))(tasks, keys)
+    return jax.tree.map(lambda x: x.mean(0), of_each)
+
+
+class MetaState(NamedTuple):
+    """A meta-training after `step` batches of tasks."""
+
+    step: Int32[Array, ""]
+    meta: MetaParameters
+    memory: optax.OptState
+
+
+def begin(learner: MetaLearner, params: object, optimizer: optax.GradientTransformation) -> MetaState:
+    """Returns the state of a meta-training that starts from `params`."""
+    meta = learner.begin(params)
+    return MetaState(jnp.zeros((), jnp.int32), meta, optimizer.init(meta))
+
+
+def outer_step(
+    learner: MetaLearner, loss: Loss, optimizer: optax.GradientTransformation, *, across: Across = jax.vmap
+) -> Callable[[MetaState, Task, Key[Array, ""]], tuple[MetaState, Metrics]]:
+    """Returns the pure step from a state and a batch of tasks to the next state, and mean losses before it."""
+
+    def step(state: MetaState, tasks: Task, key: Key[Array, ""]) -> tuple[MetaState, Metrics]:
+        gradient, metrics = meta_gradient(learner, loss, state.meta, tasks, key, across=across)
+        updates, memory = optimizer.update(gradient, state.memory, state.meta)
+        return MetaState(state.step + 1, optax.apply_updates(state.meta, updates), memory), metrics
+
+    return step
