@@ -13,40 +13,19 @@ from jvlgs_jax.fewshot.inner_loop import Loss, count_rows
 from jvlgs_jax.fewshot.meta_learners import MetaLearner, MetaParameters, Metrics, Task, TaskGradient
 
 
-# Makes a function of one task one of many, stacked along a first axis: `jax.vmap` or `one_by_one`.
-Across = Callable[[Callable], Callable]
-
-
-def one_by_one(function: Callable) -> Callable:
-    """Makes a function of one one of many without a loop or a batch: as many copies of it as there are tasks.
-
-    Where tasks have weights of their own, a batch of them turns convolutions into grouped ones, which XLA's CPU backend
-    computes slowly.
-    """
-
-    def of_many(*arguments: object) -> object:
-        count = count_rows(arguments)
-        results = [function(*jax.tree.map(lambda x, i=i: x[i], arguments)) for i in range(count)]
-        return jax.tree.map(lambda *parts: jnp.stack(parts), *results)
-
-    return of_many
-
-
 def meta_gradient(
     learner: MetaLearner,
     loss: Loss,
     meta: MetaParameters,
     tasks: Task,
     key: Key[Array, ""],
-    *,
-    across: Across = jax.vmap,
 ) -> TaskGradient:
     """Returns the mean over tasks, stacked along a first axis, of what each says; task i has the i-th key of `key`.
 
     Tasks may be cut over the devices of a mesh along that axis: each device then takes its own.
     """
     keys = jax.random.split(key, count_rows(tasks))
-    of_each = across(partial(learner.task_gradient, loss, meta))(tasks, keys)
+    of_each = jax.vmap(partial(learner.task_gradient, loss, meta))(tasks, keys)
     return jax.tree.map(lambda x: x.mean(0), of_each)
 
 
@@ -65,12 +44,12 @@ def begin(learner: MetaLearner, params: object, optimizer: optax.GradientTransfo
 
 
 def outer_step(
-    learner: MetaLearner, loss: Loss, optimizer: optax.GradientTransformation, *, across: Across = jax.vmap
+    learner: MetaLearner, loss: Loss, optimizer: optax.GradientTransformation
 ) -> Callable[[MetaState, Task, Key[Array, ""]], tuple[MetaState, Metrics]]:
     """Returns the pure step from a state and a batch of tasks to the next state, and mean losses before it."""
 
     def step(state: MetaState, tasks: Task, key: Key[Array, ""]) -> tuple[MetaState, Metrics]:
-        gradient, metrics = meta_gradient(learner, loss, state.meta, tasks, key, across=across)
+        gradient, metrics = meta_gradient(learner, loss, state.meta, tasks, key)
         updates, memory = optimizer.update(gradient, state.memory, state.meta)
         return MetaState(state.step + 1, optax.apply_updates(state.meta, updates), memory), metrics
 

@@ -14,6 +14,7 @@ from jvlgs_jax.training.durations import in_steps, one_unit, positive
 from jvlgs_jax.training.mesh import MeshConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.precision import compute_dtype
+from jvlgs_jax.weights.shipped import model_folder
 
 FRAME_METRICS = (
     "jvlgs_j",
@@ -121,7 +122,8 @@ class TrainConfig:
         keep: checkpoints kept, the latest ones.
         log_every: steps between lines of timing.jsonl.
         resume: workdir of another training to go on from exactly: same data, same optimizer.
-        init_from: folders of models, or of parts of the network, whose weights replace the random ones.
+        init_from: folders of models, or of parts of the network, or names of models that come with the package, whose
+            weights replace the random ones.
         init_only: what is taken of each folder, if not all: as many regular expressions of paths, as in
             "video_encoder/.*".
     """
@@ -161,7 +163,7 @@ class TrainConfig:
     def initial_weights(self) -> tuple[tuple[Path, str], ...]:
         """The folders of `init_from`, each with the pattern of what is taken of it."""
         only = self.init_only or (".*",) * len(self.init_from)
-        return tuple(zip(map(Path, self.init_from), only, strict=True))
+        return tuple(zip(map(model_folder, self.init_from), only, strict=True))
 
     def _check_initial_weights(self) -> None:
         if self.init_only and len(self.init_only) != len(self.init_from):

@@ -1,10 +1,12 @@
 """Sinusoid regression as Finn et al. 2017 (arXiv:1703.03400, section 5.1) set it up.
 
-A task is a sine wave: amplitude in [0.1, 5], phase in [0, pi], inputs in [-5, 5]. A network of two layers of 40 units sees
-K points of it and is asked for the rest.
+A task is a sine wave: amplitude in [0.1, 5], phase in [0, pi], inputs in [-5, 5]. A network of two layers of 40 units
+sees K points of it and is asked for the rest.
 """
 
+from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +15,7 @@ from jaxtyping import Array, Float
 
 from jvlgs_jax.fewshot.inner_loop import InnerConfig, adapt
 from jvlgs_jax.fewshot.meta_learners import MetaParameters, Task, meta_learner
-from jvlgs_jax.fewshot.outer_loop import begin, outer_step
+from jvlgs_jax.fewshot.trials import Trial, TrialResult, meta_training_trial
 
 SHOTS = 10
 WIDTHS = (1, 40, 40, 1)
@@ -26,7 +28,7 @@ def network(key: Array) -> dict[str, dict[str, Array]]:
             "kernel": jax.random.normal(keys[i], (rows, columns)) * rows**-0.5,
             "bias": jnp.zeros(columns),
         }
-        for i, (rows, columns) in enumerate(zip(WIDTHS, WIDTHS[1:], strict=False))
+        for i, (rows, columns) in enumerate(pairwise(WIDTHS))
     }
 
 
@@ -61,21 +63,22 @@ INNER = {
     "meta_sgd": InnerConfig(steps=1, learning_rate=0.01),
     "reptile": InnerConfig(steps=5, learning_rate=0.02, rows=SHOTS),
 }
-OPTIMIZER = optax.adam(3e-3)
+
+
+def trial(name: str, *, steps: int, tasks: int = 25) -> Callable[[Trial], TrialResult]:
+    return meta_training_trial(
+        meta_learner(name, INNER[name]),
+        squared_error,
+        params=network,
+        tasks=partial(sines, count=tasks),
+        optimizer=optax.adam,
+        steps=steps,
+    )
 
 
 @partial(jax.jit, static_argnames=("name", "steps", "tasks"))
-def meta_trained(key: Array, *, name: str, steps: int, tasks: int = 25) -> MetaParameters:
-    learner = meta_learner(name, INNER[name])
-    of_network, of_steps = jax.random.split(key)
-    step = outer_step(learner, squared_error, OPTIMIZER)
-
-    def turn(state, key):
-        of_tasks, of_loss = jax.random.split(key)
-        return step(state, sines(of_tasks, tasks), of_loss)
-
-    state = begin(learner, network(of_network), OPTIMIZER)
-    return jax.lax.scan(turn, state, jax.random.split(of_steps, steps))[0].meta
+def meta_trained(seed: int, *, name: str, steps: int, tasks: int = 25) -> MetaParameters:
+    return trial(name, steps=steps, tasks=tasks)(Trial(seed, jnp.float32(3e-3))).meta
 
 
 @partial(jax.jit, static_argnames=("name", "steps"))

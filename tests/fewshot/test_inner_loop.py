@@ -49,7 +49,7 @@ def test_what_is_not_named_stays_as_it_is(params: dict):
     adapted = adapt(squared_error, params, POINTS, KEY, config).params
     for name in ("layer_0", "layer_1"):
         jax.tree.map(np.testing.assert_array_equal, adapted[name], params[name])
-    assert (adapted["layer_2"]["kernel"] != params["layer_2"]["kernel"]).all()
+    assert (adapted["layer_2"]["kernel"] != params["layer_2"]["kernel"]).any()
 
 
 def test_step_sizes_of_its_own_move_each_parameter_so_far(params: dict):

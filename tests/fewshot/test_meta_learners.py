@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from fewshot.sinusoid import INNER, error_after, meta_trained, network, sine, squared_error
+from fewshot.sinusoid import INNER, error_after, meta_trained, network, sine
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.inner_loop import InnerConfig, adapt
 from jvlgs_jax.fewshot.meta_learners import META_LEARNERS, MetaParameters, Task, meta_learner
@@ -15,8 +15,8 @@ KEY = jax.random.key(1)
 INNER_STEPS = InnerConfig(steps=3, learning_rate=0.02)
 
 # Mean squared errors after one step on 10 points, by table 1 of Li et al. 2017 (arXiv:1707.09835): MAML 0.77 +- 0.11,
-# Meta-SGD 0.53 +- 0.09, after 60,000 batches; these runs are of 3,000. The others' papers show curves: MAML's first-order
-# form follows it, and Reptile takes more steps to get as far. Without meta-training the error is above 3.
+# Meta-SGD 0.53 +- 0.09, after 60,000 batches; these runs are of 3,000. The others' papers show curves: MAML's
+# first-order form follows it, and Reptile takes more steps to get as far. Without meta-training the error is above 3.
 LEVELS = {"maml": (1, 0.9), "meta_sgd": (1, 0.6), "fomaml": (5, 0.9), "anil": (5, 0.9), "reptile": (10, 1.2)}
 
 
@@ -121,7 +121,7 @@ def test_meta_training_reaches_published_levels_on_new_sines(name: str):
 
 
 def start_of(name: str, steps: int, tasks: int) -> MetaParameters:
-    return meta_trained(jax.random.key(0), name=name, steps=steps, tasks=tasks)
+    return meta_trained(jnp.int32(0), name=name, steps=steps, tasks=tasks)
 
 
 def test_every_learner_is_shown():
