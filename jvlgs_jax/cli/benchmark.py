@@ -1,7 +1,8 @@
-"""`jvlgs benchmark data` and `jvlgs benchmark kernels`: measure a part of the package against its plainest form."""
+"""`jvlgs benchmark data`, `kernels` and `few-shot`: measure a part of the package against its plainest form."""
 
 import argparse
 
+from jvlgs_jax.cli.few_shot import add_few_shot_arguments, run_few_shot
 from jvlgs_jax.errors import UserError
 
 # Those of `kernels.cross_attention.shapes`, which would load JAX before the arguments are read.
@@ -9,6 +10,7 @@ ENCODERS, SIZES, BATCHES = ("b0", "b2", "b5"), ("352x352", "256x320"), (1, 8, 32
 _PARTS = {
     "data": "training clips a second and core, and a plain loop's",
     "kernels": "each attention of the network by each implementation",
+    "few-shot": "what a model gains from a few annotated frames of a scene",
 }
 
 
@@ -26,14 +28,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision", choices=["float32", "bfloat16"], default="float32", help="(default: %(default)s)"
     )
     kernels.add_argument("--target", metavar="NAME", help="compile for a target such as v5e-1, and print its memory")
+    add_few_shot_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Prints one line for each workload or attention."""
+    """Prints one line for each workload, attention or measurement."""
     if args.rounds < 1:
         raise UserError(f"--rounds is {args.rounds}, the least is 1: use 7")
     if args.part == "data":
         _measure_data(args)
+    elif args.part == "few-shot":
+        run_few_shot(args)
     elif args.target is None:
         _measure_kernels(args)
     else:

@@ -26,6 +26,7 @@ VERBS = {
     "folds": "report trainings on the folds of a dataset together",
     "sweep": "train the variants that a config file lists, here or on a cluster",
     "evaluate": "score a model on labelled videos",
+    "adapt": "learn a new site from a handful of its frames",
     "calibrate": "choose when a model raises an alarm, on labelled videos",
     "predict": "segment videos and raise alarms: report, events, table, overlay, masks",
     "models": "list the models that come with the package",

@@ -5,7 +5,7 @@ import argparse
 from jvlgs_jax.evaluation.scenes import LabelledScenes, labelled_scenes
 
 
-def add_scene_arguments(parser: argparse.ArgumentParser) -> None:
+def add_scene_arguments(parser: argparse._ActionsContainer) -> None:
     """Adds all but --data-dir itself."""
     parser.add_argument(
         "--dataset", metavar="NAME", help="which of the datasets that `jvlgs prepare` has put there; default: raw files"

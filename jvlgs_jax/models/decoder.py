@@ -19,8 +19,12 @@ class FpnDecoder(nnx.Module):
         self.head = conv(channels, 1, (1, 1), rngs=rngs)
 
     def __call__(self, levels: Sequence[Float[Array, "b k _ _ c"]], size: tuple[int, int]) -> Float[Array, "b k H W 1"]:
-        """Logits at `size` = (height, width) from levels at strides 8, 16 and 32."""
-        return resize_bilinear(self.head(self.pyramid(levels)), size)
+        """Logits at `size` = (height, width) from all levels, fine to coarse."""
+        return resize_bilinear(self.head(self.features(levels)), size)
+
+    def features(self, levels: Sequence[Float[Array, "b k _ _ c"]]) -> Float[Array, "b k _ _ _"]:
+        """What the head sees: one vector a position, of which it makes one logit."""
+        return self.pyramid(levels)
 
     def pyramid(self, levels: Sequence[Float[Array, "b k _ _ c"]]) -> Float[Array, "b k _ _ c"]:
         """The finest level with all coarser ones added in."""
@@ -64,15 +68,14 @@ class FineFpnDecoder(FpnDecoder):
         self.finish = ConvBN(narrow, narrow, (3, 3), rngs=rngs)
         self.head = conv(narrow, 1, (1, 1), rngs=rngs)
 
-    def __call__(self, levels: Sequence[Float[Array, "b _ _ _ _"]], size: tuple[int, int]) -> Float[Array, "b k H W 1"]:
-        """Logits at `size` = (height, width) from levels at strides 2, 4, 8, 16, 32; the first two have no pairs."""
+    def features(self, levels: Sequence[Float[Array, "b _ _ _ _"]]) -> Float[Array, "b k _ _ _"]:
+        """What the head sees, from levels at strides 2, 4, 8, 16 and 32; the first two have no pairs."""
         half, quarter, *coarser = levels
         x = quarter + _resize_like(self.pyramid(coarser), quarter)
         for layer in self.refine:
             x = jax.nn.relu(layer(x))
         x = half + _resize_like(self.narrow(x), half)
-        x = jax.nn.relu(self.finish(x))
-        return resize_bilinear(self.head(x), size)
+        return jax.nn.relu(self.finish(x))
 
 
 def _resize_like(x: Float[Array, "b k _ _ c"], other: Float[Array, "b _ H W c"]) -> Float[Array, "b k H W c"]:

@@ -91,21 +91,27 @@ class Jvlgs(nnx.Module):
     ) -> JvlgsOutput:
         """Logits of the first T - 2 frames at `size` = (height, width), from what `encode_video` makes of all."""
         batch, time = features[0].shape[:2]
-        if time < 3:
-            raise ValueError(f"clip: {time} frames, but a window needs 3")
-        details, correlated = features[: -len(POOLS)], features[-len(POOLS) :]
-        fuse = self.fusion(text)
-        refined = [x[:, :-2].reshape(-1, 1, *x.shape[2:]) for x in details]
-        for level, correlation, perception in zip(correlated, self.correlations, self.perceptions, strict=True):
-            reference, other = frame_pairs(fuse(level))
-            refined.append(perception(reference + correlation(reference, other)))
-        pair_logits = self.decoder(refined, size)
+        pair_logits = self.decoder(self.decoder_levels(features, text), size)
         logits = self.pair_fusion(pair_logits)
         windows = (batch, time - 2)
         return JvlgsOutput(
             logits=logits.reshape(*windows, *logits.shape[1:]),
             pair_logits=pair_logits.reshape(*windows, *pair_logits.shape[1:]),
         )
+
+    def decoder_levels(
+        self, features: list[Float[Array, "b t _ _ _"]], text: Float[Array, "p d"]
+    ) -> list[Float[Array, "n _ _ _ _"]]:
+        """What the decoder sees of each of the n = b (t - 2) windows, from what `encode_video` makes of the clips."""
+        if features[0].shape[1] < 3:
+            raise ValueError(f"clip: {features[0].shape[1]} frames, but a window needs 3")
+        details, correlated = features[: -len(POOLS)], features[-len(POOLS) :]
+        fuse = self.fusion(text)
+        refined = [x[:, :-2].reshape(-1, 1, *x.shape[2:]) for x in details]
+        for level, correlation, perception in zip(correlated, self.correlations, self.perceptions, strict=True):
+            reference, other = frame_pairs(fuse(level))
+            refined.append(perception(reference + correlation(reference, other)))
+        return refined
 
     def __call__(self, clip: Float[Array, "b t h w 3"], text: Float[Array, "p d"]) -> JvlgsOutput:
         """Segments the first T - 2 frames of normalised clips; height and width must be divisible by 32."""

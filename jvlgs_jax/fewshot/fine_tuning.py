@@ -1,0 +1,117 @@
+"""Fine-tuning on a support set: AdamW on the structure loss, a few steps at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import jax
+import numpy as np
+import optax
+from jaxtyping import Array, Float, PyTree
+
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.fewshot.network import Forward, Network, Variables, forward_for
+from jvlgs_jax.fewshot.parametrization import Parametrization
+from jvlgs_jax.fewshot.pool import Pool
+from jvlgs_jax.training.losses import structure_loss_published
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """Trains what `parametrization` says; BatchNorm's statistics stay.
+
+    Attributes:
+        parametrization: what is trained.
+        learning_rate: of AdamW, constant.
+        weight_decay: of AdamW, towards zero.
+        steps: the most steps.
+        every: steps from one candidate to the next.
+        batch_size: clips a step, of which one is without gas where the support has such frames.
+        variants: clips made of each support frame.
+        seed: of the order of the clips, and of random starts.
+    """
+
+    parametrization: Parametrization
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    steps: int = 32
+    every: int = 8
+    batch_size: int = 4
+    variants: int = 6
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0:
+            raise UserError(f"learning_rate is {self.learning_rate}, it must be positive: use 0.001")
+        for name in ("steps", "every", "batch_size", "variants"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} is {getattr(self, name)}, the least is 1: use a larger one")
+        if self.steps % self.every:
+            raise UserError(f"steps is {self.steps}, it must be a multiple of every, {self.every}")
+
+    @property
+    def amounts(self) -> tuple[float, ...]:
+        """Steps."""
+        return tuple(range(0, self.steps + 1, self.every))
+
+    @property
+    def unjudged(self) -> int:
+        """The candidate half-way."""
+        return len(self.amounts) // 2
+
+    def forward(self, network: Network, variables: Variables) -> Forward:
+        """Leaves the encoder out where nothing in it is trained."""
+        return forward_for(network, self.parametrization.changed(variables.params))
+
+    def candidates(
+        self, forward: Forward, variables: Variables, pool: Pool, members: Sequence[int]
+    ) -> Iterator[Variables]:
+        """Yields the network after every few steps on the members."""
+        rng = np.random.default_rng([self.seed, *members])
+        trained = self.parametrization.initial(variables.params, self.seed)
+        memory = _optimizer(self).init(trained)
+        yield variables
+        for _ in self.amounts[1:]:
+            batches = [self._draw(pool, members, rng) for _ in range(self.every)]
+            inputs, masks = jax.tree.map(lambda *x: np.stack(x), *batches)
+            trained, memory = _train(self, forward, variables, trained, memory, inputs, masks)
+            yield replace(variables, params=self.parametrization.apply(variables.params, trained))
+
+    def _draw(self, pool: Pool, members: Sequence[int], rng: np.random.Generator) -> tuple[PyTree, np.ndarray]:
+        gas = [k for k in members if pool.frames[k].leaks]
+        empty = [k for k in members if not pool.frames[k].leaks]
+        count = self.batch_size - 1 if gas and empty and self.batch_size > 1 else self.batch_size
+        frames = [*rng.choice(gas or empty, count), *rng.choice(empty or gas, self.batch_size - count)]
+        return pool.batch(frames, rng.integers(self.variants, size=self.batch_size).tolist())
+
+
+def _optimizer(config: FineTuning) -> optax.GradientTransformation:
+    return optax.chain(
+        optax.clip_by_global_norm(1.0), optax.adamw(config.learning_rate, weight_decay=config.weight_decay)
+    )
+
+
+@partial(jax.jit, static_argnames=("config", "forward"))
+def _train(
+    config: FineTuning,
+    forward: Forward,
+    variables: Variables,
+    trained: PyTree,
+    memory: optax.OptState,
+    inputs: PyTree,
+    masks: Float[Array, "s b 1 h w 1"],
+) -> tuple[PyTree, optax.OptState]:
+    """Takes one step for each of s batches."""
+    optimizer = _optimizer(config)
+
+    def loss(trained: PyTree, inputs: PyTree, masks: Float[Array, "b 1 h w 1"]) -> Float[Array, ""]:
+        params = config.parametrization.apply(variables.params, trained)
+        return structure_loss_published(forward.logits(replace(variables, params=params), inputs), masks).total
+
+    def step(carry: tuple[PyTree, optax.OptState], batch: tuple[PyTree, Array]) -> tuple[tuple, None]:
+        trained, memory = carry
+        updates, memory = optimizer.update(jax.grad(loss)(trained, *batch), memory, trained)
+        return (optax.apply_updates(trained, updates), memory), None
+
+    carry, _ = jax.lax.scan(step, (trained, memory), (inputs, masks))
+    return carry

@@ -1,0 +1,75 @@
+"""A site with a moving plume, and a network of two layers that stands for a pretrained one: it compiles in a second."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PyTree
+
+from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.sampling import ClipConfig
+from jvlgs_jax.data.scene import Scene
+from jvlgs_jax.fewshot.network import Network, Variables
+from jvlgs_jax.fewshot.support import Support, support_of_scene
+from jvlgs_jax.models.jvlgs import JvlgsConfig
+
+SIZE = (32, 48)
+PLANES = input_planes("temporal")
+NETWORK = Network(JvlgsConfig.tiny(), "temporal", SIZE)
+ONSET = 50  # the first frame with gas
+
+
+def site(contrast: float, *, name: str = "yard", frames: int = 100, size: tuple[int, int] = SIZE) -> Scene:
+    """A still scene in which gas, brighter than the background by `contrast` grey levels, drifts from frame 50 on."""
+    rng = np.random.default_rng(0)
+    height, width = size
+    background = np.kron(rng.uniform(90, 150, (height // 8, width // 8)), np.ones((8, 8)))
+    rows, columns = np.mgrid[:height, :width]
+    gas = np.stack([(rows - height / 2) ** 2 + (columns - 8 - t % (width - 16)) ** 2 < 49 for t in range(frames)]) & (
+        np.arange(frames) >= ONSET
+    ).reshape(-1, 1, 1)
+    pictures = background + contrast * gas + rng.normal(0, 1.5, gas.shape)
+    return Scene(
+        name=name,
+        group=name,
+        frames=np.clip(np.rint(pictures), 0, 255).astype(np.uint8)[..., None],
+        truth=gas.astype(np.uint8),
+        frames_per_second=15.0,
+    )
+
+
+def support(scene: Scene, frames: Sequence[int], leak_free: Sequence[int] = ()) -> Support:
+    return support_of_scene(scene, frames, PLANES, ClipConfig(), leak_free=leak_free)
+
+
+def pretrained() -> Variables:
+    """Finds bright gas: what is brighter than its background, through an encoder that tells bright from dark."""
+    encoder = jnp.zeros((3, 4)).at[1, 0].set(4.0).at[1, 1].set(-4.0)  # brighter, darker; two idle channels
+    head = jnp.array([8.0, -8.0, 0.0, 0.0]).reshape(4, 1)
+    params = {
+        "video_encoder": {"attention": {"query": {"kernel": encoder}}, "norm": {"scale": jnp.ones(4)}},
+        "decoder": {"head": {"kernel": head, "bias": jnp.array([-4.0])}, "refine": {"norm": {"bias": jnp.zeros(4)}}},
+        "text_encoder": {"kernel": jnp.ones(2)},
+    }
+    return Variables(params=params, rest={}, text=jnp.zeros((1, 1)))
+
+
+@dataclass(frozen=True)
+class ToyForward:
+    """Works on single pixels of the frame asked about; its encoder runs in every step."""
+
+    network: Network = NETWORK
+
+    def inputs(self, variables: Variables, planes: Float[Array, "b 3 h w 3"]) -> Float[Array, "b 3 h w 3"]:
+        return PLANES.normalize(planes)
+
+    def logits(self, variables: Variables, inputs: Float[Array, "b 3 h w 3"]) -> Float[Array, "b 1 h w 1"]:
+        params = variables.params
+        seen = jnp.maximum(inputs[:, :1] @ params["video_encoder"]["attention"]["query"]["kernel"] - 1, 0)
+        seen = seen * params["video_encoder"]["norm"]["scale"] + params["decoder"]["refine"]["norm"]["bias"]
+        return seen @ params["decoder"]["head"]["kernel"] + params["decoder"]["head"]["bias"]
+
+
+def with_params(params: PyTree) -> Variables:
+    return replace(pretrained(), params=params)
