@@ -10,12 +10,11 @@ from jaxtyping import Array, Float, Key, PyTree
 
 from jvlgs_jax.data.batches import Batch
 from jvlgs_jax.data.planes import InputPlanes
+from jvlgs_jax.fewshot.network import ENCODER_PARTS
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.losses import LossFunction
 from jvlgs_jax.training.precision import cast_parameters
 from jvlgs_jax.training.text_features import TextFeatures
-
-ENCODER_PARTS = frozenset({"video_encoder", "receptive_fields", "details"})  # what `Jvlgs.encode_video` runs
 
 
 class Prepared(NamedTuple):
