@@ -4,7 +4,7 @@ jvlgs prepare --dataset=plume_sim/simgas_like --clips=448 --data-dir=data
 jvlgs simulate --preset=simgas_like --clips=42 --frames=32 --seed=4321 --output=held_out
 python benchmarks/meta_start.py --data-dir=data --held-out=held_out --output=meta_start.json
 
-All starts are the small shipped network at 128 x 160. What comes before its decoder is the same in all of them and is
+All starts are the small shipped network at 96 x 128. What comes before its decoder is the same in all of them and is
 computed once for each clip. Beside the shipped decoder there are two that saw the same tasks in the same order: one
 meta-trained, one trained on all of their clips alike, which tells what is owed to meta-learning and what to training.
 Each start adapts by the same number of plain gradient steps with the rate that suits it best on scenes of the
@@ -43,12 +43,12 @@ from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.weights.shipped import shipped_model
 
-SIZE = (128, 160)
+SIZE = (96, 128)
 EPISODES = EpisodeConfig(shots=5, queries=4)
 DECODER = ("decoder", "pair_fusion")
-RATES = (0.01, 0.03, 0.1)
+RATES = (0.03, 0.1)
 ADAPTATION_STEPS = 3
-META_RATE = 1e-3
+META_RATE = 2e-3
 
 
 class Clips(NamedTuple):
@@ -177,10 +177,10 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--held-out", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--train-scenes", type=int, default=64)
-    parser.add_argument("--choice-scenes", type=int, default=5, help="of these, to choose adaptation's rate on")
+    parser.add_argument("--train-scenes", type=int, default=40)
+    parser.add_argument("--choice-scenes", type=int, default=4, help="of these, to choose adaptation's rate on")
     parser.add_argument("--test-scenes", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--tasks", type=int, default=4)
     args = parser.parse_args()
 

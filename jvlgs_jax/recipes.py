@@ -154,7 +154,7 @@ def meta_training(config: ConfigDict, learner: str, *, steps: int, learning_rate
     config.train.optimizer.schedule = "warmup_cosine"
     config.train.optimizer.warmup_steps = steps // 20
     config.train.optimizer.frozen = TEXT_FROZEN + ENCODER_FROZEN
-    config.train.evaluators = (EvaluatorConfig(name="held_out", kind="batches", every=50),)
+    config.train.evaluators = (EvaluatorConfig(name="held_out", kind="tasks", every=50),)
     inner = InnerConfig(steps=3, learning_rate=0.03, adapted=("decoder/.*", "pair_fusion/.*"), unroll=3)
     config.meta = to_config_dict(MetaConfig(learner=learner, inner=inner, episodes=EpisodeConfig(tasks=4, shots=5)))
 

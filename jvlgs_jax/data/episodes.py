@@ -105,7 +105,7 @@ def scene_episodes(
 
     Each has a first axis of one task. UserError where no scene is long enough.
     """
-    clips = _clips_of_scenes([source], config, episodes)
+    clips = _clips_of_scenes([source], replace(config, subset="all"), episodes)
     rows = np.array([(*key, 0) for key in clips], np.int64)
     scenes = grain.MapDataset.source(rows)  # pyrefly: ignore[bad-argument-type]  # rows
     drawn = scenes.random_map(_Draw(clips, episodes), seed=seed)

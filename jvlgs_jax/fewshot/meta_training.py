@@ -17,9 +17,13 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.config import MetaConfig
 from jvlgs_jax.fewshot.meta_learners import MetaLearner, meta_learner
 from jvlgs_jax.fewshot.meta_step import make_meta_step, with_rates
-from jvlgs_jax.training.losses import LossFunction
+from jvlgs_jax.fewshot.task_evaluator import TaskEvaluator
+from jvlgs_jax.training.config import EvaluatorConfig, TrainConfig
+from jvlgs_jax.training.evaluators.findings import Evaluator, HeldOut
+from jvlgs_jax.training.losses import LossFunction, loss_function
 from jvlgs_jax.training.mesh import DATA, FSDP
 from jvlgs_jax.training.optimizer import OptimizerConfig
+from jvlgs_jax.training.precision import compute_dtype
 from jvlgs_jax.training.state import TrainState
 from jvlgs_jax.training.step import TrainStep
 from jvlgs_jax.training.text_features import TextFeatures
@@ -100,3 +104,21 @@ class MetaTraining:
             text=text,
             precision=precision,
         )
+
+    def task_evaluators(
+        self, config: TrainConfig, held_out: HeldOut, data: DataConfig, *, stopped: Callable[[], bool]
+    ) -> Callable[[EvaluatorConfig], Evaluator]:
+        """They adapt as tasks are learned here."""
+
+        def evaluator(one: EvaluatorConfig) -> Evaluator:
+            return TaskEvaluator(
+                one,
+                held_out,
+                meta=self.config,
+                data=data,
+                loss=loss_function(config.loss),
+                dtype=compute_dtype(config.precision),
+                stopped=stopped,
+            )
+
+        return evaluator

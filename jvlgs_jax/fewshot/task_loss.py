@@ -59,11 +59,15 @@ class TaskLoss:
 
     def __call__(self, params: nnx.State, clips: Prepared, key: Key[Array, ""]) -> Float[Array, ""]:
         """Returns the loss; the network draws nothing with the key."""
+        return self.loss(self.logits(params, clips), clips.mask, clips.ignored).total
+
+    def logits(self, params: nnx.State, clips: Prepared) -> Float[Array, "b s h w 1"]:
+        """Returns the logits of prepared clips."""
         model = self._model(params)
         text = self.text(model)
         height, width = clips.mask.shape[-3:-1]
         output = model(clips.inputs, text) if self.encodes else model.segment(clips.inputs, text, (height, width))
-        return self.loss(output.logits.astype(jnp.float32), clips.mask, clips.ignored).total
+        return output.logits.astype(jnp.float32)
 
     def _model(self, params: nnx.State) -> Jvlgs:
         cast = [cast_parameters(state, self.dtype) for state in (params, *self.rest)]

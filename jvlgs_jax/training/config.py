@@ -28,10 +28,12 @@ FRAME_METRICS = (
     "onset_latency",
 )
 BATCH_METRICS = ("loss", "bce", "iou", "pooled_iou")
-METRICS = {"frames": FRAME_METRICS, "batches": BATCH_METRICS}
+TASK_METRICS = ("loss_before", "loss", "pooled_iou_before", "pooled_iou")
+METRICS = {"frames": FRAME_METRICS, "batches": BATCH_METRICS, "tasks": TASK_METRICS}
 RECORDED = {
     "frames": ("jvlgs_j", "jvlgs_f", "false_alarm_rate", "detection_rate"),
     "batches": BATCH_METRICS,
+    "tasks": TASK_METRICS,
 }
 
 
@@ -42,7 +44,8 @@ class EvaluatorConfig:
     Attributes:
         name: heads its metrics in the record, as in "test/jvlgs_j"; unique in a training.
         kind: "frames" runs the model over whole videos as `jvlgs predict` does and scores every frame at its own size;
-            "batches" takes loss and pooled intersection over union at the network's size, much faster.
+            "batches" takes loss and pooled intersection over union at the network's size, much faster; "tasks", of
+            meta-training, takes them on later clips of each scene, before and after adapting to earlier ones.
         part: the scenes: "test" are those that `data.split` holds out, "validation" those of `data.validation`.
         scenes: names of scenes or groups of that part; () is all of them.
         rule: of "frames", from probabilities to masks, see `postprocess.RULE_NAMES`; "confidence_gate" is that of the
@@ -54,7 +57,7 @@ class EvaluatorConfig:
     """
 
     name: str = "test"
-    kind: Literal["frames", "batches"] = "frames"
+    kind: Literal["frames", "batches", "tasks"] = "frames"
     part: Literal["test", "validation"] = "test"
     scenes: tuple[str, ...] = ()
     rule: str = "confidence_gate"

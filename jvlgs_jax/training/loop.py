@@ -116,9 +116,12 @@ def train(
         DeferredInterruption() as own,
         Checkpoints(workdir, bundle, keep=config.keep, about=about) as checkpoints,
     ):
-        evaluators = Evaluators(
-            config, held_out, data=data, mesh=program.mesh, stopped=lambda: own.requested is not None
-        )
+
+        def stopped() -> bool:
+            return own.requested is not None
+
+        of_tasks = regime.task_evaluators(config, held_out, data, stopped=stopped)
+        evaluators = Evaluators(config, held_out, data=data, mesh=program.mesh, stopped=stopped, of_tasks=of_tasks)
         state = _first_state(program, checkpoints, batches)
         run = _prepared(workdir, program, state, bundle, batches, evaluators, checkpoints, own, about, profile)
         return _carry_out(workdir, state, run)

@@ -14,6 +14,8 @@ from jvlgs_jax.data.batch_iterator import BatchIterator, Shard
 from jvlgs_jax.data.batches import DataConfig, batch_shapes, steps_per_epoch, training_batches
 from jvlgs_jax.data.clip_source import TrainingSource
 from jvlgs_jax.data.planes import InputPlanes
+from jvlgs_jax.training.config import EvaluatorConfig, TrainConfig
+from jvlgs_jax.training.evaluators.findings import Evaluator, HeldOut
 from jvlgs_jax.training.losses import LossFunction
 from jvlgs_jax.training.mesh import batch_sharding
 from jvlgs_jax.training.optimizer import OptimizerConfig
@@ -65,6 +67,12 @@ class Regime(Protocol):
         precision: str,
     ) -> TrainStep:
         """Returns the step, to which the state is donated; its arguments are those of `make_train_step`."""
+        ...
+
+    def task_evaluators(
+        self, config: TrainConfig, held_out: HeldOut, data: DataConfig, *, stopped: Callable[[], bool]
+    ) -> Callable[[EvaluatorConfig], Evaluator] | None:
+        """Returns what makes evaluators of the kind "tasks"; None where there are no tasks."""
         ...
 
 
@@ -120,3 +128,9 @@ class Supervised:
             text=text,
             precision=precision,
         )
+
+    def task_evaluators(
+        self, config: TrainConfig, held_out: HeldOut, data: DataConfig, *, stopped: Callable[[], bool]
+    ) -> None:
+        """There are no tasks."""
+        return

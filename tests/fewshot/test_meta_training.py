@@ -34,9 +34,12 @@ def record(workdir: Path) -> list[dict]:
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A meta-training of four steps, with a quick evaluator."""
     workdir = tmp_path_factory.mktemp("straight")
-    evaluator = EvaluatorConfig(name="held", kind="batches", part="validation", every=2)
-    selection = SelectionConfig(evaluator="held", metric="loss", goal="lowest")
-    meta_train(workdir, meta_config(), train_config(evaluators=(evaluator,), selection=selection))
+    evaluators = (
+        EvaluatorConfig(name="held", kind="batches", part="validation"),
+        EvaluatorConfig(name="adapted", kind="tasks", part="validation", every=2),
+    )
+    selection = SelectionConfig(evaluator="adapted", metric="loss", goal="lowest")
+    meta_train(workdir, meta_config(), train_config(evaluators=evaluators, selection=selection))
     return workdir
 
 
@@ -44,9 +47,10 @@ def test_the_main_loop_writes_its_record_its_scores_and_its_models(straight: Pat
     lines = record(straight)
     assert [line["step"] for line in lines if "support_loss" in line] == [0, 1, 2, 3]
     assert all(np.isfinite(line["loss"]) for line in lines if "loss" in line)
-    assert [line["step"] for line in lines if "held/loss" in line] == [2, 4]
-    scores = json.loads((straight / "scores.json").read_text())
-    assert scores["evaluators"]["held"]["metrics"]["loss"] > 0
+    assert [line["step"] for line in lines if "adapted/loss" in line] == [2, 4]
+    scores = json.loads((straight / "scores.json").read_text())["evaluators"]
+    assert scores["held"]["metrics"]["loss"] > 0
+    assert scores["adapted"]["metrics"]["loss"] < scores["adapted"]["metrics"]["loss_before"]
     assert (straight / "model_best" / "weights.safetensors").exists()
 
 

@@ -69,7 +69,7 @@ def meta_train(workdir: Path, meta: MetaConfig, config: TrainConfig) -> list[Jud
         task_network,
         DEFAULT_PROMPTS,
         [toy_source(*(toy_scene(name, i, frames=16) for i, name in enumerate("abc")))],
-        HeldOut(validation=[toy_scene("d", 3, frames=9)]),
+        HeldOut(validation=[toy_scene("d", 3, frames=16)]),
         data=DATA,
         config=config,
         seed=0,
