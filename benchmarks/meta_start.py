@@ -140,7 +140,7 @@ class Judge:
 
         @partial(jax.jit, static_argnames="shots")
         def adapted(start: PyTree, rate: Array, task: Task, shots: int) -> PyTree:
-            inner = InnerConfig(steps=ADAPTATION_STEPS)
+            inner = InnerConfig(steps=ADAPTATION_STEPS, remat="none", unroll=ADAPTATION_STEPS)
             support = jax.tree.map(lambda x: x[:shots], task.support)
             rates = jax.tree.map(lambda x: jnp.full_like(x, rate), start)
             return adapt(decoder.loss, start, support, jax.random.key(0), inner, rates=rates).params
@@ -177,7 +177,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--held-out", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--train-scenes", type=int, default=40)
+    parser.add_argument("--train-scenes", type=int, default=32)
     parser.add_argument("--choice-scenes", type=int, default=4, help="of these, to choose adaptation's rate on")
     parser.add_argument("--test-scenes", type=int, default=32)
     parser.add_argument("--steps", type=int, default=20)
@@ -193,7 +193,7 @@ def main() -> None:
     test = tasks_of(decoder, ClipSource(reader=held_out), data, args.test_scenes)
     print(f"{len(train)} scenes to train on, {len(test)} held out", flush=True)
 
-    inner = InnerConfig(steps=3, learning_rate=0.03, remat="none")
+    inner = InnerConfig(steps=ADAPTATION_STEPS, learning_rate=0.03, remat="none", unroll=ADAPTATION_STEPS)
     starts = {"shipped": decoder.params}
     for name, learner in (
         ("trained on all alike", Reptile(inner=InnerConfig(steps=1, learning_rate=1.0, remat="none"))),

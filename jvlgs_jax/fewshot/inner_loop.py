@@ -50,8 +50,6 @@ class InnerConfig:
                 raise UserError(f"inner.{name} is {value}, the least is 1: use a larger one")
         if not self.learning_rate > 0:
             raise UserError(f"inner.learning_rate is {self.learning_rate}, it must be positive: start from 0.01")
-        if self.remat not in REMAT:
-            raise UserError(f"inner.remat is {self.remat!r}: the choices are {', '.join(REMAT)}")
 
 
 class Adapted(NamedTuple):
@@ -107,7 +105,8 @@ def adapt(
         return jax.tree.map(lambda p, g, rate: p - rate * g, part, through(gradient), rates), value
 
     turns = row_numbers(count_rows(data), config), jax.random.split(key, config.steps)
-    part, losses = lax.scan(REMAT[config.remat](step), subset.adapted, turns, unroll=min(config.unroll, config.steps))
+    unroll = config.unroll if config.unroll < config.steps else True  # True leaves no loop, not even of one turn
+    part, losses = lax.scan(REMAT[config.remat](step), subset.adapted, turns, unroll=unroll)
     return Adapted(merge_parameters(part, subset.frozen), losses)
 
 

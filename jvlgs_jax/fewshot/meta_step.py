@@ -1,6 +1,7 @@
 """The step of a meta-training: from a state and a batch of tasks to the next state, as the main loop takes it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -13,8 +14,8 @@ from jaxtyping import PyTree
 
 from jvlgs_jax.data.episodes import Episode
 from jvlgs_jax.data.planes import InputPlanes
+from jvlgs_jax.fewshot import outer_loop
 from jvlgs_jax.fewshot.meta_learners import MetaLearner, MetaParameters, Metrics, Task, TaskGradient
-from jvlgs_jax.fewshot.outer_loop import meta_gradient
 from jvlgs_jax.fewshot.task_loss import TaskLoss, trains_encoder
 from jvlgs_jax.models.global_batch import each_device_alone
 from jvlgs_jax.training.losses import LossFunction
@@ -82,8 +83,8 @@ def make_meta_step(
         key = jax.random.fold_in(jax.random.key(0), own.step)
         with each_device_alone():
             prepared = Task(*(jax.vmap(partial(task_loss.prepare, own.params))(part) for part in tasks))
-            meta = MetaParameters(own.params, own.opt_state.rates)
-            found = meta_gradient(learner, task_loss, meta, prepared, key)
+            meta = MetaParameters(own.params, _memory(own).rates)
+            found = outer_loop.meta_gradient(learner, task_loss, meta, prepared, key)
         return jax.tree.map(lambda x: jax.lax.pmean(x, _DEVICES), found)
 
     @partial(jax.jit, static_argnames=("group", "groups"))
@@ -91,20 +92,19 @@ def make_meta_step(
         state = jax.lax.with_sharding_constraint(state, place)
         of_group = jax.tree.map(lambda x: x.reshape(-1, groups, *x.shape[1:])[:, group], tasks)
         # The optimizer's memory stays out of it, but for the step sizes.
-        state = TrainState(**{**vars(state), "opt_state": MetaMemory(state.opt_state.rates, ()), "ema": None})
+        state = replace(state, opt_state=cast(optax.OptState, _memory(state)._replace(optimizer=())), ema=None)
         return jax.shard_map(of_own_tasks, mesh=mesh, in_specs=(whole, rows), out_specs=whole)(state, of_group)
 
     @partial(jax.jit, donate_argnames="state", out_shardings=(shardings, place))
     def move(state: TrainState, found: TaskGradient) -> tuple[TrainState, Metrics]:
-        meta = MetaParameters(state.params, state.opt_state.rates)
-        updates, memory = optimizer.update(found.gradient, state.opt_state.optimizer, meta)
-        start, rates = optax.apply_updates(meta, updates)
-        following = TrainState(
+        memory = _memory(state)
+        meta = MetaParameters(state.params, memory.rates)
+        (start, rates), of_optimizer = outer_loop.move(optimizer, found.gradient, memory.optimizer, meta)
+        following = replace(
+            state,
             step=state.step + 1,
             params=start,
-            frozen=state.frozen,
-            stats=state.stats,
-            opt_state=MetaMemory(rates, memory),
+            opt_state=cast(optax.OptState, MetaMemory(rates, of_optimizer)),
             ema=running_mean(state.ema, nnx.merge_state(start, state.stats), ema_decay),
         )
         return following, {**found.metrics, "gradient_norm": optax.tree.norm(found.gradient)}
@@ -116,3 +116,9 @@ def make_meta_step(
         return move(state, jax.tree.map(lambda *parts: jnp.stack(parts).mean(0), *found))
 
     return meta_step
+
+
+def _memory(state: TrainState) -> MetaMemory:
+    memory = state.opt_state
+    assert isinstance(memory, MetaMemory)
+    return memory

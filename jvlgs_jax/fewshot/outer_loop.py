@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -39,8 +39,18 @@ class MetaState(NamedTuple):
 
 def begin(learner: MetaLearner, params: object, optimizer: optax.GradientTransformation) -> MetaState:
     """Returns the state of a meta-training that starts from `params`."""
-    meta = learner.begin(params)
+    meta: Any = learner.begin(params)
     return MetaState(jnp.zeros((), jnp.int32), meta, optimizer.init(meta))
+
+
+def move(
+    optimizer: optax.GradientTransformation, gradient: MetaParameters, memory: optax.OptState, meta: MetaParameters
+) -> tuple[MetaParameters, optax.OptState]:
+    """Returns the meta-parameters and the optimizer's memory after a step."""
+    trees: Any = gradient, meta  # optax's types know no named tuples
+    updates, memory = optimizer.update(trees[0], memory, trees[1])
+    moved: Any = optax.apply_updates(trees[1], updates)
+    return moved, memory
 
 
 def outer_step(
@@ -50,7 +60,6 @@ def outer_step(
 
     def step(state: MetaState, tasks: Task, key: Key[Array, ""]) -> tuple[MetaState, Metrics]:
         gradient, metrics = meta_gradient(learner, loss, state.meta, tasks, key)
-        updates, memory = optimizer.update(gradient, state.memory, state.meta)
-        return MetaState(state.step + 1, optax.apply_updates(state.meta, updates), memory), metrics
+        return MetaState(state.step + 1, *move(optimizer, gradient, state.memory, state.meta)), metrics
 
     return step

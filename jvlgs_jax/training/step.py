@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import jax
 import optax
@@ -17,7 +17,7 @@ from jvlgs_jax.training.precision import compute_dtype
 from jvlgs_jax.training.state import TrainState, running_mean
 from jvlgs_jax.training.text_features import TextFeatures
 
-TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+TrainStep = Callable[[TrainState, Any], tuple[TrainState, Metrics]]  # of a batch as the training's regime makes them
 
 
 def make_train_step(

@@ -113,7 +113,7 @@ def _seconds_of_trials(count: int, steps: int) -> None:
 
     def all_alone() -> None:
         for number in range(count):
-            jax.block_until_ready(alone(jax.tree.map(lambda x: x[number], trials)))
+            jax.block_until_ready(alone(jax.tree.map(lambda x, i=number: x[i], trials)))
 
     for turn in ("compiling", "compiled"):
         for name, run in (("together", lambda: jax.block_until_ready(together(trials))), ("alone", all_alone)):

@@ -77,7 +77,6 @@ def test_remat_changes_memory_and_not_gradients(params: dict):
     [
         ({"steps": 0}, "inner.steps is 0, the least is 1"),
         ({"learning_rate": 0.0}, "inner.learning_rate is 0.0, it must be positive"),
-        ({"remat": "some"}, "inner.remat is 'some': the choices are none, full"),
     ],
 )
 def test_settings_out_of_range_are_refused(changes: dict, message: str):
