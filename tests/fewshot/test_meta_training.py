@@ -61,6 +61,7 @@ def test_adapted_and_other_parameters_learn_but_not_the_frozen_and_not_running_s
     assert not moved & {"text_encoder/embedding", "norm/mean", "norm/var", "norm/count"}
 
 
+@pytest.mark.slow
 def test_an_interrupted_one_goes_on_to_the_same_end(straight: Path, tmp_path: Path):
     meta_train(tmp_path, meta_config(), train_config(steps=2))
     meta_train(tmp_path, meta_config(), train_config(steps=4))
@@ -90,6 +91,7 @@ def test_tasks_that_the_devices_cannot_share_are_refused():
         training_program(task_network, DATA, config, regime=MetaTraining(meta_config()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["meta_maml", "meta_reptile"])
 def test_the_configs_fit_the_real_network(name: str):
     """The step is traced from shapes, and nothing is computed."""
