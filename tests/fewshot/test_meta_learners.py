@@ -15,7 +15,7 @@ KEY = jax.random.key(1)
 INNER_STEPS = InnerConfig(steps=3, learning_rate=0.02)
 
 # Steps on 10 points, and the mean squared error that they must get below: 0.67 is a public reproduction's of MAML
-# (github.com/63days/Meta-SGD, which has 0.31 for Meta-SGD), the others are a little above what docs/metalearning.md lists.
+# (github.com/63days/Meta-SGD, which has 0.31 for Meta-SGD), the others are a little above docs/metalearning.md.
 LEVELS = {"maml": (1, 0.67), "meta_sgd": (1, 0.4), "fomaml": (5, 0.4), "anil": (5, 0.7), "reptile": (10, 0.2)}
 
 
