@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         default="decoder",
         help="what changes: decoder, heads, batch_norm, low_rank, all, prototype; with "
-        "settings as in decoder:learning_rate=0.001,steps=32 (default: %(default)s)",
+        "settings as in decoder:learning_rate=0.001,steps=24 (default: %(default)s)",
     )
     parser.add_argument(
         "--leak-free", type=Path, metavar="DIR", help="a video, a folder of frames or a folder of these, without gas"

@@ -56,8 +56,8 @@ def run_few_shot(args: argparse.Namespace) -> None:
     ]
     done = {(of.scene, of.method, of.shots) for of in found}
     for measurement in measure(bundle, scenes, config, done):
-        report.append_measurement(lines, measurement)
         found.append(measurement)
+        report.save_measurements(lines, found)
         print(report.describe(measurement), flush=True)
         report.save_report(args.output, found, notes)
     report.save_report(args.output, found, notes)

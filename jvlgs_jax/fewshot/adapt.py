@@ -44,8 +44,9 @@ class Adaptation:
     record: dict[str, Any]
 
     def __str__(self) -> str:
-        amount, scores, guard = self.record["amount"], self.choice.scores, self.guard
-        lines = [f"adapted by {amount:g} of {self.record['method']}"]
+        scores, guard = self.choice.scores, self.guard
+        amounts = ", ".join(f"{amount:g}" for amount in self.record["amounts"])
+        lines = [f"{self.record['method']}: {self.record['amount']:g} of {amounts}"]
         if scores:
             before, after = scores[0], scores[self.choice.candidate]
             lines.append(
@@ -149,6 +150,7 @@ def _record(
             "frames": [{"scene": f.scene, "frame": f.number, "gas": f.leaks} for f in support.frames],
             "leak_free_frames": len(support.leak_free),
         },
+        "amounts": list(method.amounts),
         "amount": method.amounts[choice.candidate],
         "leave_one_out": {"folds": choice.folds, "scores": [asdict(score) for score in choice.scores]},
         "false_alarms": {name: value for name, value in asdict(guard).items() if name != "gate"},

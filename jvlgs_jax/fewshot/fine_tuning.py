@@ -34,7 +34,7 @@ class FineTuning:
     parametrization: Parametrization
     learning_rate: float = 1e-3
     weight_decay: float = 1e-4
-    steps: int = 32
+    steps: int = 24
     every: int = 8
     batch_size: int = 4
     variants: int = 6
@@ -52,7 +52,7 @@ class FineTuning:
     @property
     def amounts(self) -> tuple[float, ...]:
         """Steps."""
-        return tuple(range(0, self.steps + 1, self.every))
+        return tuple(map(float, range(0, self.steps + 1, self.every)))
 
     @property
     def unjudged(self) -> int:
@@ -81,8 +81,8 @@ class FineTuning:
         gas = [k for k in members if pool.frames[k].leaks]
         empty = [k for k in members if not pool.frames[k].leaks]
         count = self.batch_size - 1 if gas and empty and self.batch_size > 1 else self.batch_size
-        frames = [*rng.choice(gas or empty, count), *rng.choice(empty or gas, self.batch_size - count)]
-        return pool.batch(frames, rng.integers(self.variants, size=self.batch_size).tolist())
+        frames = np.concatenate([rng.choice(gas or empty, count), rng.choice(empty or gas, self.batch_size - count)])
+        return pool.batch(frames.tolist(), rng.integers(self.variants, size=self.batch_size).tolist())
 
 
 def _optimizer(config: FineTuning) -> optax.GradientTransformation:

@@ -10,7 +10,7 @@
 | `prototype` | the last 1 x 1 convolution, from mean features of gas and of background |
 | `scratch` | everything but the text encoder, from random weights: what adaptation is compared with |
 
-Settings follow the name as in `decoder:learning_rate=0.001,steps=32`.
+Settings follow the name as in `decoder:learning_rate=0.001,steps=24`.
 """
 
 import difflib

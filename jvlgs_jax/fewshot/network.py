@@ -6,7 +6,7 @@ handful of frames is no sample of them.
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Protocol, no_type_check, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -45,6 +45,7 @@ class Network:
         return nnx.merge(graphdef, variables.params, variables.rest)
 
 
+@no_type_check  # JAX also builds it with shapes or None in place of arrays
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True, kw_only=True)
 class Variables:
@@ -114,7 +115,7 @@ def take_apart(bundle: ModelBundle) -> tuple[Network, Variables]:
     """Returns a model as what is known of it and its numbers."""
     network = Network(bundle.model.config, bundle.planes, bundle.input_size)
     _, params, rest = nnx.split(bundle.model, nnx.Param, ...)
-    unread = np.zeros((1, 1), np.float32)  # no text yet
+    unread = jnp.zeros((1, 1))  # no text yet
     text = _encode_text(network, Variables(params=params, rest=rest, text=unread), tokenize(bundle.prompts))
     return network, Variables(params=params, rest=rest, text=text)
 

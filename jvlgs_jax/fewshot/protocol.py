@@ -2,7 +2,7 @@
 
 Of the frames with gas the first half is early, and of those without gas too. The support is K early frames with gas and
 as many without; the query is every few frames of the later halves that are more than a gap away from the early ones,
-the same for every K. Masks are made frame by frame, so that votes over frames play no part, before adapting or after it.
+the same for every K. Masks are made frame by frame: votes over frames play no part, neither before nor after adapting.
 """
 
 from collections.abc import Iterator, Sequence

@@ -162,17 +162,16 @@ def claim_output(output: Path, run: Mapping[str, Any]) -> None:
 
 
 def load_measurements(path: Path) -> list[Measurement]:
-    """Returns what earlier runs have written, line by line; a line cut off by a kill is left out."""
+    """Returns what earlier runs have measured."""
     if not path.is_file():
         return []
-    whole = [line for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
-    return [Measurement(**json.loads(line)) for line in whole]
+    return [Measurement(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def append_measurement(path: Path, found: Measurement) -> None:
-    """Adds a line at the end of the file."""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(found._asdict()) + "\n")
+def save_measurements(path: Path, measurements: Sequence[Measurement]) -> None:
+    """Writes a line for each, in place of what was there."""
+    with replacement(path) as partial:
+        partial.write_text("".join(json.dumps(of._asdict()) + "\n" for of in measurements), encoding="utf-8")
 
 
 def _plain(value: object) -> object:

@@ -11,15 +11,15 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jaxtyping import Array, Float, PyTree
 
+from jvlgs_jax.data.resize import resize
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.network import BehindEncoder, Forward, Network, Variables
 from jvlgs_jax.fewshot.parameter_subset import merge_parameters, split_parameters
 from jvlgs_jax.fewshot.pool import Pool
-from jvlgs_jax.models.convolution import resize_bilinear
-from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.training.variable_paths import variable_path
 
 HEAD = ("decoder/head/(kernel|bias)",)
@@ -35,7 +35,7 @@ class Prototypes:
     """
 
     shares: int = 4
-    calibration_steps: int = 60
+    calibration_steps: int = 100
 
     variants = 1  # a mean over variants of a frame would hardly differ
 
@@ -63,12 +63,10 @@ class Prototypes:
     ) -> Iterator[Variables]:
         """Yields mixtures of the learned head and of the members' prototypes; UserError where no member shows gas."""
         yield variables
-        features = [compute_features(forward, variables, pool.recorded(k)) for k in members]
-        masks = [jnp.asarray(pool.masks[k][:1, 0]) for k in members]
-        kernel, bias = nearest_prototype(jnp.concatenate(features), jnp.concatenate(masks))
-        head = _calibrated(
-            forward, variables, jnp.concatenate(features), jnp.concatenate(masks), kernel, bias, self.calibration_steps
-        )
+        features = jnp.concatenate([compute_features(forward, variables, pool.recorded(k)) for k in members])
+        gas = shares(np.concatenate([pool.masks[k][:1, 0] for k in members]), features.shape[2:4])
+        head = nearest_prototype(features, gas)
+        head = calibrated(head, features, gas, fusion_weights(forward, variables), self.calibration_steps)
         for share in self.amounts[1:]:
             yield replace(variables, params=with_head(variables.params, head, share))
 
@@ -83,14 +81,18 @@ def compute_features(forward: Forward, variables: Variables, inputs: PyTree) -> 
     return model.decoder.features(model.decoder_levels(inputs, variables.text))
 
 
-def nearest_prototype(features: Float[Array, "b k h w c"], masks: Float[Array, "b H W 1"]) -> Head:
+def shares(masks: Float[np.ndarray, "b H W 1"], size: tuple[int, int]) -> Float[Array, "b h w 1"]:
+    """How much of each position of a smaller map is gas."""
+    return jnp.stack([resize(mask, size) for mask in masks])
+
+
+def nearest_prototype(features: Float[Array, "b k h w c"], gas: Float[Array, "b h w 1"]) -> Head:
     """The 1 x 1 convolution whose logit is how much nearer a feature is to gas than to background.
 
     A prototype is the mean of the features, weighted by how much of each position is gas, or is none. UserError where
     there is no gas, or nothing else.
     """
-    batch, _, height, width, channels = features.shape
-    gas = jax.image.resize(masks, (batch, height, width, 1), "linear", antialias=True)[:, None]
+    gas = gas[:, None]
     if not float(gas.sum()) > 0 or not float((1 - gas).sum()) > 0:
         raise UserError("prototypes need frames with gas on a part of the picture: annotate more")
 
@@ -102,7 +104,7 @@ def nearest_prototype(features: Float[Array, "b k h w c"], masks: Float[Array, "
     # |x - outside|^2 - |x - inside|^2 = 2 x (inside - outside) + |outside|^2 - |inside|^2
     kernel = 2 * (inside - outside)
     bias = jnp.square(outside).sum() - jnp.square(inside).sum()
-    return kernel.reshape(1, 1, channels, 1), bias.reshape(1)
+    return kernel.reshape(1, 1, -1, 1), bias.reshape(1)
 
 
 def with_head(params: PyTree, head: Head, share: float) -> PyTree:
@@ -115,26 +117,43 @@ def with_head(params: PyTree, head: Head, share: float) -> PyTree:
     return merge_parameters(mixed, others)
 
 
-@partial(jax.jit, static_argnames=("forward", "steps"))
-def _calibrated(
-    forward: Forward,
-    variables: Variables,
-    features: Float[Array, "b k h w c"],
-    masks: Float[Array, "b H W 1"],
-    kernel: Float[Array, "1 1 c 1"],
-    bias: Float[Array, "1"],
+@partial(jax.jit, static_argnames="forward")
+def fusion_weights(forward: Forward, variables: Variables) -> Float[Array, "3"]:
+    """What the fusion of the frame pairs does where both logits hardly change with place: two weights and an offset."""
+    side = 32  # pixels, so that the middle is far from the border
+    fusion = forward.network.model(variables).pair_fusion
+    nothing, first, second = (
+        fusion(jnp.broadcast_to(jnp.array(pair).reshape(1, 2, 1, 1, 1), (1, 2, side, side, 1)))[
+            0, side // 2, side // 2, 0
+        ]
+        for pair in ((0.0, 0.0), (1.0, 0.0), (0.0, 1.0))
+    )
+    return jnp.stack([first - nothing, second - nothing, nothing])
+
+
+@partial(jax.jit, static_argnames="steps")
+def calibrated(
+    head: Head,
+    features: Float[Array, "b 2 h w c"],
+    gas: Float[Array, "b h w 1"],
+    fusion: Float[Array, "3"],
     steps: int,
 ) -> Head:
-    """The head whose scale and offset make probabilities of its distances, after the fusion of the pairs."""
+    """The head with that scale and offset of its logits that make the best probabilities of them.
+
+    They minimise the cross-entropy plus one minus the soft IoU, as the structure loss does, on fused logits.
+    """
+    kernel, bias = head
     distance = features @ kernel[0, 0] + bias
     unit = jnp.std(distance) + 1e-6
-    distance = distance / unit
-    size = forward.network.size
 
     def loss(scale_offset: Float[Array, "2"]) -> Float[Array, ""]:
-        pairs = resize_bilinear(jnp.exp(scale_offset[0]) * distance + scale_offset[1], size)
-        fused = forward.network.model(variables).pair_fusion(pairs)
-        return structure_loss_published(fused, masks).total
+        pairs = jnp.exp(scale_offset[0]) * distance / unit + scale_offset[1]
+        logits = fusion[0] * pairs[:, 0] + fusion[1] * pairs[:, 1] + fusion[2]
+        probability = jax.nn.sigmoid(logits)
+        both, sum_ = (probability * gas).sum((1, 2, 3)), (probability + gas).sum((1, 2, 3))
+        iou = (both + 1) / (sum_ - both + 1)
+        return optax.sigmoid_binary_cross_entropy(logits, gas).mean() + (1 - iou).mean()
 
     optimizer = optax.adam(0.1)
 

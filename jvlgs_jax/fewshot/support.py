@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
@@ -15,6 +15,8 @@ from jvlgs_jax.data.planes import InputPlanes
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
+
+Place = TypeVar("Place", int, tuple[int, int])  # a frame's number, perhaps after its scene's
 
 
 class SupportFrame(NamedTuple):
@@ -124,9 +126,9 @@ def support_of_scene(
     return Support(frames=tuple(by_number[n] for n in learned), leak_free=tuple(by_number[n] for n in watched))
 
 
-def spread(numbers: Iterable[int], count: int) -> list[int]:
-    """Returns `count` of the numbers, or all if there are fewer, as evenly spaced in their order as can be."""
-    ordered = sorted(numbers)
+def spread(places: Iterable[Place], count: int) -> list[Place]:
+    """Returns `count` of the places, or all if there are fewer, as evenly spaced in their order as can be."""
+    ordered = sorted(places)
     if len(ordered) <= count:
         return ordered
     return [ordered[i] for i in ((np.arange(count) + 0.5) * len(ordered) / count).astype(int)]

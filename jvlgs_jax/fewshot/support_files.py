@@ -56,10 +56,13 @@ def read_support(
     if shots < 1:
         raise UserError(f"shots is {shots}, the least is 1: use 5")
     annotated = [(scene, _annotated(scene)) for scene in find_scenes(root, layout, threshold=threshold)]
-    gas = [
-        (k, n) for k, (_, masks) in enumerate(annotated) for n, mask in masks.items() if mask is not None and mask.any()
-    ]
-    empty = [(k, n) for k, (_, masks) in enumerate(annotated) for n, mask in masks.items() if (k, n) not in set(gas)]
+    shows_gas = {
+        (scene, n): mask is not None and bool(mask.any())
+        for scene, (_, masks) in enumerate(annotated)
+        for n, mask in masks.items()
+    }
+    gas = [place for place, shows in shows_gas.items() if shows]
+    empty = [place for place, shows in shows_gas.items() if not shows]
     learned = {*spread(gas, shots), *spread(_warm(empty), shots)}
     checked = spread(set(_warm(empty)) - learned, CHECKED_FRAMES)
     frames: list[SupportFrame] = []
@@ -71,7 +74,7 @@ def read_support(
         for frame in cut_windows(scene.name, _frames(scene), wanted, planes, clips):
             (frames if (number, frame.number) in learned else watched).append(frame)
     if leak_free is not None:
-        added, more = _leak_free_footage(leak_free, planes, clips, count=max(len(spread(gas, shots)), 1))
+        added, more = _leak_free_footage(leak_free, planes, clips, count=min(max(len(gas), 1), shots))
         frames, watched = frames + added, watched + more
     return Support(frames=tuple(frames), leak_free=tuple(watched))
 

@@ -18,7 +18,7 @@ class FpnDecoder(nnx.Module):
         self.smooth = nnx.List([conv(channels, channels, (3, 3), rngs=rngs) for _ in range(3)])
         self.head = conv(channels, 1, (1, 1), rngs=rngs)
 
-    def __call__(self, levels: Sequence[Float[Array, "b k _ _ c"]], size: tuple[int, int]) -> Float[Array, "b k H W 1"]:
+    def __call__(self, levels: Sequence[Float[Array, "b _ _ _ _"]], size: tuple[int, int]) -> Float[Array, "b _ H W 1"]:
         """Logits at `size` = (height, width) from all levels, fine to coarse."""
         return resize_bilinear(self.head(self.features(levels)), size)
 

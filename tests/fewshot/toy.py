@@ -1,17 +1,24 @@
 """A site with a moving plume, and a network of two layers that stands for a pretrained one: it compiles in a second."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
+import cv2
 import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 from jaxtyping import Array, Float, PyTree
 
 from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.fewshot.network import Network, Variables
 from jvlgs_jax.fewshot.support import Support, support_of_scene
+from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model
+from jvlgs_jax.interop.parameters import flatten
+from jvlgs_jax.interop.parameters import replace as replace_arrays
 from jvlgs_jax.models.jvlgs import JvlgsConfig
 
 SIZE = (32, 48)
@@ -45,8 +52,8 @@ def support(scene: Scene, frames: Sequence[int], leak_free: Sequence[int] = ()) 
 
 def pretrained() -> Variables:
     """Finds bright gas: what is brighter than its background, through an encoder that tells bright from dark."""
-    encoder = jnp.zeros((3, 4)).at[1, 0].set(4.0).at[1, 1].set(-4.0)  # brighter, darker; two idle channels
-    head = jnp.array([8.0, -8.0, 0.0, 0.0]).reshape(4, 1)
+    encoder = jnp.zeros((3, 4)).at[1, 0].set(1.0).at[1, 1].set(-1.0)  # brighter, darker; two idle channels
+    head = jnp.array([12.0, -12.0, 0.0, 0.0]).reshape(4, 1)
     params = {
         "video_encoder": {"attention": {"query": {"kernel": encoder}}, "norm": {"scale": jnp.ones(4)}},
         "decoder": {"head": {"kernel": head, "bias": jnp.array([-4.0])}, "refine": {"norm": {"bias": jnp.zeros(4)}}},
@@ -73,3 +80,31 @@ class ToyForward:
 
 def with_params(params: PyTree) -> Variables:
     return replace(pretrained(), params=params)
+
+
+def write_frames(folder: Path, scene: Scene, annotated: Iterable[int]) -> Path:
+    """Writes a scene's frames as <folder>/images, with masks of the annotated ones in <folder>/masks."""
+    assert scene.truth is not None
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    for number, frame in enumerate(scene.frames):
+        cv2.imwrite(str(folder / "images" / f"{number:04}.png"), frame)
+    for number in annotated:
+        cv2.imwrite(str(folder / "masks" / f"{number:04}.png"), 255 * scene.truth[number])
+    return folder
+
+
+def random_bundle(size: tuple[int, int]) -> ModelBundle:
+    """A tiny whole network with random weights, drawn by NumPy: compiling its initializers would take longer."""
+    graphdef, state = nnx.split(abstract_model(JvlgsConfig.tiny()))
+    rng = np.random.default_rng(0)
+
+    def draw(path: str, shape: tuple[int, ...]) -> np.ndarray:
+        if path.endswith(("scale", "var")):
+            return rng.uniform(0.5, 1.5, shape)
+        return rng.normal(0, 1 / np.sqrt(np.prod(shape[:-1])), shape)
+
+    arrays = {path: draw(path, abstract.shape).astype(abstract.dtype) for path, abstract in flatten(state).items()}
+    model = nnx.merge(graphdef, replace_arrays(state, arrays))
+    model.eval()
+    return ModelBundle(model=model, prompts=DEFAULT_PROMPTS, planes="temporal", input_size=size)

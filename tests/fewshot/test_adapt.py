@@ -1,0 +1,100 @@
+"""`jvlgs adapt` and `jvlgs benchmark few-shot`: on a tiny network, whose programs are compiled once for this file."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flax import nnx
+
+from fewshot.toy import random_bundle, site, write_frames
+from jvlgs_jax.cli.main import main
+from jvlgs_jax.inference.segmenter import Segmenter
+from jvlgs_jax.interop.model_folder import ModelBundle, load_model, save_model
+from jvlgs_jax.interop.parameters import flatten
+
+SIZE = (32, 64)
+SCENE = site(-30.0, size=SIZE)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models") / "start"
+    save_model(folder, random_bundle(SIZE))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def support(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_frames(tmp_path_factory.mktemp("support") / "yard", SCENE, [44, 47, 60, 75]).parent
+
+
+@pytest.fixture(scope="module")
+def adapted(checkpoint: Path, support: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    output = tmp_path_factory.mktemp("adapted") / "model"
+    use = ["adapt", f"--support={support}", f"--checkpoint={checkpoint}", "--method=prototype:shares=1"]
+    assert main([*use, f"--output={output}"]) == 0
+    return output
+
+
+def arrays(bundle: ModelBundle) -> dict[str, np.ndarray]:
+    return {path: np.asarray(value) for path, value in flatten(nnx.state(bundle.model)).items()}
+
+
+@pytest.mark.slow
+def test_the_adapted_model_runs_like_any_other_and_says_how_it_came_about(adapted: Path, checkpoint: Path):
+    bundle, start = load_model(adapted), load_model(checkpoint)
+    maps = list(Segmenter(bundle).probabilities(SCENE.frames[:3]))
+    assert len(maps) == 3
+    assert maps[0].shape == SIZE
+    record = json.loads((adapted / "model.json").read_text())["adaptation"]
+    assert record["method"] == "prototype:shares=1"
+    assert [(frame["frame"], frame["gas"]) for frame in record["support"]["frames"]] == [
+        (44, False),
+        (47, False),
+        (60, True),
+        (75, True),
+    ]
+    assert len(record["support"]["sha256"]) == 64
+    assert record["leave_one_out"]["folds"] == 2
+    scores = record["leave_one_out"]["scores"]
+    assert [score["amount"] for score in scores] == [0.0, 1.0]
+    best = max(scores, key=lambda score: score["j"])
+    assert record["amount"] in {0.0, best["amount"]}
+    changed = {path for path, value in arrays(bundle).items() if not np.array_equal(value, arrays(start)[path])}
+    assert changed <= {"decoder/head/kernel", "decoder/head/bias"}
+    assert record["false_alarms"]["guarded"] <= record["false_alarms"]["before"]
+
+
+@pytest.mark.slow
+def test_an_output_that_exists_stays(adapted: Path, support: Path, capsys: pytest.CaptureFixture[str]):
+    before = (adapted / "model.json").read_bytes()
+    assert main(["adapt", f"--support={support}", f"--output={adapted}"]) == 2
+    assert "exists: choose another output folder" in capsys.readouterr().err
+    assert (adapted / "model.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_the_protocol_makes_a_table_and_goes_on_where_it_stopped(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    write_frames(tmp_path / "data" / "yard", SCENE, range(len(SCENE)))
+    use = ["benchmark", "few-shot", f"--data-dir={tmp_path / 'data'}", f"--checkpoint={checkpoint}", "--shots=2"]
+    use += [f"--output={tmp_path / 'out'}", "--methods=prototype:shares=1"]
+    assert main(use) == 0
+    assert "yard: prototype:shares=1, K = 2: J " in capsys.readouterr().out
+    first = json.loads((tmp_path / "out" / "few_shot.json").read_text())
+    assert [(point["method"], point["shots"]) for point in first["points"]] == [
+        ("as it is", 0),
+        ("prototype:shares=1", 2),
+    ]
+    assert first["scenes"][0]["leak_frames"] > 0
+    assert main(use) == 0
+    assert "K = 2: J " not in capsys.readouterr().out
+    assert json.loads((tmp_path / "out" / "few_shot.json").read_text()) == first
+
+
+def test_a_support_without_masks_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    write_frames(tmp_path / "site" / "yard", SCENE, [])
+    assert main(["adapt", f"--support={tmp_path / 'site'}", f"--output={tmp_path / 'out'}"]) == 2
+    assert "site: no frame has a mask" in capsys.readouterr().err
