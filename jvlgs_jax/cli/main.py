@@ -28,6 +28,7 @@ VERBS = {
     "evaluate": "score a model on labelled videos",
     "adapt": "learn a new site from a handful of its frames",
     "calibrate": "choose when a model raises an alarm, on labelled videos",
+    "average": "make the mean of models, which often suits unseen footage better",
     "predict": "segment videos and raise alarms: report, events, table, overlay, masks",
     "models": "list the models that come with the package",
     "convert": "turn PyTorch weights into a model folder, and back",
