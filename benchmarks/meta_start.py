@@ -47,7 +47,7 @@ from jvlgs_jax.weights.shipped import shipped_model
 
 SIZE = (96, 128)
 EPISODES = EpisodeConfig(shots=5, queries=4)
-RATES = (0.03, 0.1, 0.3)
+RATES = (0.003, 0.01, 0.03)
 ADAPTATION_STEPS = 5
 META_RATE = 2e-3
 
@@ -184,9 +184,9 @@ def main() -> None:
     parser.add_argument("--held-out", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--train-scenes", type=int, default=32)
-    parser.add_argument("--choice-scenes", type=int, default=8, help="of these, to choose adaptation's rate on")
+    parser.add_argument("--choice-scenes", type=int, default=5, help="of these, to choose adaptation's rate on")
     parser.add_argument("--test-scenes", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=40)
+    parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--tasks", type=int, default=4)
     args = parser.parse_args()
 
@@ -199,7 +199,7 @@ def main() -> None:
     test = tasks_of(heads, ClipSource(reader=held_out), data, args.test_scenes)
     print(f"{len(train)} scenes to train on, {len(test)} held out", flush=True)
 
-    inner = InnerConfig(steps=ADAPTATION_STEPS, learning_rate=0.1, remat="none", unroll=ADAPTATION_STEPS)
+    inner = InnerConfig(steps=ADAPTATION_STEPS, learning_rate=0.01, remat="none", unroll=ADAPTATION_STEPS)
     starts = {"shipped": heads.params}
     for name, learner in (
         ("trained on all alike", Reptile(inner=InnerConfig(steps=1, learning_rate=1.0, remat="none"))),
