@@ -15,7 +15,7 @@ from jvlgs_jax.inference.postprocess import ConfidenceGate, native_probability
 
 MAX_FOLDS = 5
 
-Told = Callable[[], None]
+Told = Callable[[], object]
 """Hears that one more candidate has been made."""
 
 

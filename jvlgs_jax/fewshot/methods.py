@@ -60,7 +60,7 @@ class AdaptationMethod(Protocol):
         ...
 
 
-METHODS: dict[str, AdaptationMethod] = {
+METHODS: dict[str, FineTuning | Prototypes] = {
     "decoder": FineTuning(SomeParameters(parametrization.DECODER), learning_rate=1e-3),
     "heads": FineTuning(SomeParameters(parametrization.HEADS), learning_rate=3e-3),
     "batch_norm": FineTuning(SomeParameters(parametrization.BATCH_NORMS), learning_rate=3e-3),

@@ -66,6 +66,11 @@ class Variables:
 class Forward(Protocol):
     """The network in two steps: what adaptation leaves alone, done once for each clip, and what it changes."""
 
+    @property
+    def network(self) -> Network:
+        """Of which network."""
+        ...
+
     def inputs(self, variables: Variables, planes: Float[Array, "b 3 h w 3"]) -> PyTree:
         """What `logits` starts from."""
         ...

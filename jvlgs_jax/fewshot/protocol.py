@@ -145,7 +145,7 @@ class _Cut:
         network, variables = take_apart(self._bundle)
         if shots == 0:
             forward: Forward = BehindEncoder(network)
-            return self._scored(name, 0, forward, variables, variables, gate_of(self._bundle), amount=0, seconds=0)
+            return self._scored(name, 0, forward, variables, variables, gate_of(self._bundle), amount=0.0, seconds=0.0)
         method = adaptation_method(name)
         learned, checked = self._empty(shots)
         support = Support(

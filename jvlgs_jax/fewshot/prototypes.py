@@ -64,7 +64,8 @@ class Prototypes:
         """Yields mixtures of the learned head and of the members' prototypes; UserError where no member shows gas."""
         yield variables
         features = jnp.concatenate([compute_features(forward, variables, pool.recorded(k)) for k in members])
-        gas = shares(np.concatenate([pool.masks[k][:1, 0] for k in members]), features.shape[2:4])
+        size = (features.shape[2], features.shape[3])
+        gas = shares(np.concatenate([pool.masks[k][:1, 0] for k in members]), size)
         head = nearest_prototype(features, gas)
         head = calibrated(head, features, gas, fusion_weights(forward, variables), self.calibration_steps)
         for share in self.amounts[1:]:
@@ -160,7 +161,7 @@ def calibrated(
     def step(carry: tuple[Array, optax.OptState], _: None) -> tuple[tuple[Array, optax.OptState], None]:
         value, memory = carry
         updates, memory = optimizer.update(jax.grad(loss)(value), memory, value)
-        return (optax.apply_updates(value, updates), memory), None
+        return (value + jnp.asarray(updates), memory), None
 
     start = jnp.array([0.0, -1.0])
     (value, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), length=steps)
