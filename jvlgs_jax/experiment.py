@@ -18,6 +18,7 @@ from ml_collections import ConfigDict, config_dict, config_flags
 from jvlgs_jax.data.batches import DataConfig
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.fewshot.config import MetaConfig
 from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.models.jvlgs import JvlgsConfig
 from jvlgs_jax.simulation.training_source import SimulatedClips
@@ -37,6 +38,7 @@ class Experiment:
         data: where clips come from and how they are made.
         simulated: families of clips to make as they are drawn, beside those of `data` or alone (`data.root` None).
         train: the training itself.
+        meta: how a start for adaptation is learned, see `jvlgs meta-train`; None: the training is an ordinary one.
         rule: from probabilities to masks, in evaluations.
     """
 
@@ -46,6 +48,7 @@ class Experiment:
     data: DataConfig = field(default_factory=DataConfig)
     simulated: tuple[SimulatedClips, ...] = ()
     train: TrainConfig = field(default_factory=TrainConfig)
+    meta: MetaConfig | None = None
     rule: ConfidenceGate = field(default_factory=ConfidenceGate)
 
     def __post_init__(self) -> None:
@@ -147,6 +150,8 @@ def _without_none(hint: Any) -> Any:
 
 
 def _plain_type(hint: Any) -> type:
+    if dataclasses.is_dataclass(hint):
+        return ConfigDict
     origin = typing.get_origin(hint)
     if origin is Literal:
         return type(typing.get_args(hint)[0])

@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from ml_collections import ConfigDict
 
 from jvlgs_jax.data.batches import MixedDataset
+from jvlgs_jax.data.episodes import EpisodeConfig
 from jvlgs_jax.experiment import to_config_dict
+from jvlgs_jax.fewshot.config import MetaConfig
+from jvlgs_jax.fewshot.inner_loop import InnerConfig
 from jvlgs_jax.models.pvt_v2 import PvtV2Config
 from jvlgs_jax.models.text_encoder import TextEncoderConfig
 from jvlgs_jax.simulation.presets import preset
@@ -16,6 +19,7 @@ from jvlgs_jax.simulation.training_source import SimulatedClips
 from jvlgs_jax.training.config import EvaluatorConfig
 
 TEXT_FROZEN = ("text_encoder/.*",)
+ENCODER_FROZEN = ("video_encoder/.*", "receptive_fields/.*", "details/.*")
 
 
 def published_protocol(config: ConfigDict, *, epochs: float, decay_epoch: float) -> None:
@@ -129,6 +133,30 @@ def from_random_weights(config: ConfigDict, *, steps: int, learning_rate: float)
     config.train.optimizer.learning_rate = learning_rate
     _adamw(config, warmup_steps=steps // 25, ema_decay=0.995)
     config.train.evaluators = ()
+
+
+def meta_training(config: ConfigDict, learner: str, *, steps: int, learning_rate: float) -> None:
+    """A start for adaptation, learned from simulated scenes and from the small network that ships.
+
+    The encoder stays as it is, so that its features are computed once for each clip. Every eighth scene is held out.
+    """
+    small_network(config)
+    plumes_on_disk(config, {"simgas_like": 1.0})
+    config.data.input_size = (128, 160)
+    config.data.split = "grouped/0of8"
+    config.data.leak_free_share = 0.2
+    config.train.init_from = ("plume_small",)
+    config.train.steps = steps
+    config.train.save_every = 50
+    config.train.optimizer.learning_rate = learning_rate
+    config.train.optimizer.gradient_clamp = None
+    config.train.optimizer.gradient_norm = 1.0
+    config.train.optimizer.schedule = "warmup_cosine"
+    config.train.optimizer.warmup_steps = steps // 20
+    config.train.optimizer.frozen = TEXT_FROZEN + ENCODER_FROZEN
+    config.train.evaluators = (EvaluatorConfig(name="held_out", kind="tasks", every=50),)
+    inner = InnerConfig(steps=3, learning_rate=0.03, adapted=("decoder/.*", "pair_fusion/.*"), unroll=3)
+    config.meta = to_config_dict(MetaConfig(learner=learner, inner=inner, episodes=EpisodeConfig(tasks=4, shots=5)))
 
 
 def pod_training(config: ConfigDict) -> None:

@@ -39,8 +39,9 @@ def test_there_is_one():
     assert CONFIGS
 
 
-def test_its_docstring_says_how_to_run_it(path: Path):
-    assert f"jvlgs train --config=configs/{path.name}" in path.read_text().split('"""')[1]
+def test_its_docstring_says_how_to_run_it(path: Path, experiment: Experiment):
+    verb = "train" if experiment.meta is None else "meta-train"
+    assert f"jvlgs {verb} --config=configs/{path.name}" in path.read_text().split('"""')[1]
 
 
 def test_its_json_brings_it_back(experiment: Experiment):

@@ -22,6 +22,7 @@ VERBS = {
     "simulate": "write made-up clips of leaking gas, with exact truth",
     "prepare": "build a dataset for training from what you downloaded",
     "train": "train a model from a config file",
+    "meta-train": "learn a start from which a model adapts to new sites",
     "folds": "report trainings on the folds of a dataset together",
     "sweep": "train the variants that a config file lists, here or on a cluster",
     "evaluate": "score a model on labelled videos",

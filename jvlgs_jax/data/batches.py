@@ -135,10 +135,10 @@ def training_batches(
     UserError for no scenes, scenes without truth, and a batch that the processes cannot share equally.
     """
     shard = shard or Shard()
-    maker = _clip_maker(sources, config)
+    maker = clip_maker(sources, config)
     # Clips are drawn before they are shared out: clip and augmentation depend on the place in the whole.
     drawn = _drawn_clips(sources, config, seed)
-    parts = drawn.batch(shard.rows(config.batch_size), drop_remainder=True, batch_fn=list).map(maker).map(_stack)
+    parts = drawn.batch(shard.rows(config.batch_size), drop_remainder=True, batch_fn=list).map(maker).map(stacked)
     return BatchIterator(parts, shard, workers=config.workers, place=place)
 
 
@@ -162,11 +162,12 @@ def training_clips(sources: Sequence[TrainingSource], config: DataConfig, *, see
 
     UserError for no scenes and scenes without truth.
     """
-    maker = _clip_maker(sources, config)
+    maker = clip_maker(sources, config)
     return _drawn_clips(sources, config, seed).map(lambda clip: maker([clip])[0])
 
 
-def _clip_maker(sources: Sequence[TrainingSource], config: DataConfig) -> ClipMaker:
+def clip_maker(sources: Sequence[TrainingSource], config: DataConfig) -> ClipMaker:
+    """Returns what makes finished clips of `sources`."""
     planes = input_planes(config.planes)
     return ClipMaker(
         sources=tuple(sources),
@@ -201,23 +202,26 @@ def _shuffled_clips(
     if not sources:
         raise UserError("no scene to train on: hold out fewer scenes or add some")
     if config.leak_free_share is None:
-        return _mix(leaking, seed)
+        return mixed(leaking, seed)
     share = config.leak_free_share
     for name, kind in (("with gas", leaking), ("without gas", leak_free)):
         if not any(len(clips) for clips, _ in kind):
             raise UserError(f"leak_free_share is {share}, but no clip is {name}: use None to draw all clips alike")
-    return grain.MapDataset.mix([_mix(leaking, seed), _mix(leak_free, seed)], weights=[1 - share, share])
+    return grain.MapDataset.mix([mixed(leaking, seed), mixed(leak_free, seed)], weights=[1 - share, share])
 
 
-def _mix(weighted: Sequence[tuple[Int[np.ndarray, "_ 3"], float]], seed: int) -> grain.MapDataset[Int[np.ndarray, "3"]]:
-    """Mixes the shuffled, repeated clips by weight; sources without any are left out."""
+def mixed(
+    weighted: Sequence[tuple[Int[np.ndarray, "_ 3"], float]], seed: int
+) -> grain.MapDataset[Int[np.ndarray, "3"]]:
+    """Returns an endless mix by weight of shuffled rows (source, scene, frame); a source without any is left out."""
     kept = [(clips, weight) for clips, weight in weighted if len(clips)]
     sources = [grain.MapDataset.source(clips) for clips, _ in kept]  # pyrefly: ignore[bad-argument-type]  # rows
     shuffled = [source.seed(seed).shuffle().repeat() for source in sources]
     return shuffled[0] if len(kept) == 1 else grain.MapDataset.mix(shuffled, weights=[weight for _, weight in kept])
 
 
-def _stack(samples: Sequence[ClipSample]) -> Batch:
+def stacked(samples: Sequence[ClipSample]) -> Batch:
+    """Returns the clips as a batch."""
     planes, maps = np.stack([sample.planes for sample in samples]), np.stack([sample.mask for sample in samples])
     supervised = planes.shape[1] + 1 - WINDOW_LENGTH
     mask, ignored = maps[:, :supervised], maps[:, supervised:]

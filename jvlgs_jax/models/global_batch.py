@@ -1,14 +1,29 @@
 """Sums and means over a batch of which each device holds some rows.
 
 Inside `jax.shard_map` an array is what one device holds; these functions then take in the rows of all devices.
-Elsewhere an array is whole, however it may be cut over devices, and they are plain sums and means.
+Elsewhere an array is whole, however it may be cut over devices, and they are plain sums and means. So they are in
+`each_device_alone`, where every device has a batch of its own, such as another task.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import jax
 from jaxtyping import Array, Float
+
+_alone: ContextVar[bool] = ContextVar("_alone", default=False)
+
+
+@contextmanager
+def each_device_alone() -> Iterator[None]:
+    """Makes the batch of each device its own while a function is traced in it."""
+    token = _alone.set(True)
+    try:
+        yield
+    finally:
+        _alone.reset(token)
 
 
 def global_sum(x: Float[Array, "*n"]) -> Float[Array, ""]:
@@ -32,4 +47,4 @@ def global_rows(x: Float[Array, "b *n"]) -> int:
 
 def _device_axes() -> tuple[str, ...]:
     """The axes of the mesh along which the enclosing `shard_map` has cut its arrays; none outside of one."""
-    return tuple(jax.sharding.get_abstract_mesh().manual_axes)
+    return () if _alone.get() else tuple(jax.sharding.get_abstract_mesh().manual_axes)

@@ -11,6 +11,7 @@ from jvlgs_jax.data.dataset import open_dataset
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.experiment import Experiment, from_config_dict
+from jvlgs_jax.fewshot.meta_training import MetaTraining
 from jvlgs_jax.inference.replacement import replacement
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.simulation.training_source import simulation_sources
@@ -27,7 +28,7 @@ DATA_DIR_VARIABLE = "JVLGS_DATA_DIR"
 def run_experiment(
     experiment: Experiment, workdir: Path, *, data_dir: Path | None = None, profile: range = range(0)
 ) -> list[JudgedModel]:
-    """Trains what the experiment says in `workdir`, or goes on there; see `training.loop.train`.
+    """Trains or meta-trains what the experiment says in `workdir`, or goes on there; see `training.loop.train`.
 
     Args:
         experiment: from a config.
@@ -49,6 +50,7 @@ def run_experiment(
         config=experiment.train,
         seed=experiment.seed,
         workdir=workdir,
+        regime=None if experiment.meta is None else MetaTraining(experiment.meta),
         about=json.loads(experiment.to_json()),
         profile=profile,
     )

@@ -14,6 +14,7 @@ from jvlgs_jax.training.durations import in_steps, one_unit, positive
 from jvlgs_jax.training.mesh import MeshConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.precision import compute_dtype
+from jvlgs_jax.weights.shipped import model_folder
 
 FRAME_METRICS = (
     "jvlgs_j",
@@ -27,10 +28,12 @@ FRAME_METRICS = (
     "onset_latency",
 )
 BATCH_METRICS = ("loss", "bce", "iou", "pooled_iou")
-METRICS = {"frames": FRAME_METRICS, "batches": BATCH_METRICS}
+TASK_METRICS = ("loss_before", "loss", "pooled_iou_before", "pooled_iou")
+METRICS = {"frames": FRAME_METRICS, "batches": BATCH_METRICS, "tasks": TASK_METRICS}
 RECORDED = {
     "frames": ("jvlgs_j", "jvlgs_f", "false_alarm_rate", "detection_rate"),
     "batches": BATCH_METRICS,
+    "tasks": TASK_METRICS,
 }
 
 
@@ -41,7 +44,8 @@ class EvaluatorConfig:
     Attributes:
         name: heads its metrics in the record, as in "test/jvlgs_j"; unique in a training.
         kind: "frames" runs the model over whole videos as `jvlgs predict` does and scores every frame at its own size;
-            "batches" takes loss and pooled intersection over union at the network's size, much faster.
+            "batches" takes loss and pooled intersection over union at the network's size, much faster; "tasks", of
+            meta-training, takes them on later clips of each scene, before and after adapting to earlier ones.
         part: the scenes: "test" are those that `data.split` holds out, "validation" those of `data.validation`.
         scenes: names of scenes or groups of that part; () is all of them.
         rule: of "frames", from probabilities to masks, see `postprocess.RULE_NAMES`; "confidence_gate" is that of the
@@ -53,7 +57,7 @@ class EvaluatorConfig:
     """
 
     name: str = "test"
-    kind: Literal["frames", "batches"] = "frames"
+    kind: Literal["frames", "batches", "tasks"] = "frames"
     part: Literal["test", "validation"] = "test"
     scenes: tuple[str, ...] = ()
     rule: str = "confidence_gate"
@@ -121,7 +125,8 @@ class TrainConfig:
         keep: checkpoints kept, the latest ones.
         log_every: steps between lines of timing.jsonl.
         resume: workdir of another training to go on from exactly: same data, same optimizer.
-        init_from: folders of models, or of parts of the network, whose weights replace the random ones.
+        init_from: folders of models, or of parts of the network, or names of models that come with the package, whose
+            weights replace the random ones.
         init_only: what is taken of each folder, if not all: as many regular expressions of paths, as in
             "video_encoder/.*".
     """
@@ -161,7 +166,7 @@ class TrainConfig:
     def initial_weights(self) -> tuple[tuple[Path, str], ...]:
         """The folders of `init_from`, each with the pattern of what is taken of it."""
         only = self.init_only or (".*",) * len(self.init_from)
-        return tuple(zip(map(Path, self.init_from), only, strict=True))
+        return tuple(zip(map(model_folder, self.init_from), only, strict=True))
 
     def _check_initial_weights(self) -> None:
         if self.init_only and len(self.init_only) != len(self.init_from):

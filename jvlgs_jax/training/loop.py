@@ -20,7 +20,7 @@ import grain
 from flax import nnx
 
 from jvlgs_jax.data.batch_iterator import placement, process_shard
-from jvlgs_jax.data.batches import DataConfig, steps_per_epoch, training_batches
+from jvlgs_jax.data.batches import DataConfig
 from jvlgs_jax.data.clip_source import TrainingSource
 from jvlgs_jax.data.prompts import tokenize
 from jvlgs_jax.errors import UserError
@@ -37,6 +37,7 @@ from jvlgs_jax.training.processes import is_first
 from jvlgs_jax.training.program import TrainingProgram, training_program
 from jvlgs_jax.training.provenance import code_version
 from jvlgs_jax.training.recorder import Recorder
+from jvlgs_jax.training.regime import Regime, Supervised
 from jvlgs_jax.training.state import (
     TrainState,
     evaluation_model,
@@ -76,6 +77,7 @@ def train(
     config: TrainConfig,
     seed: int,
     workdir: Path,
+    regime: Regime | None = None,
     about: Mapping[str, Any] | None = None,
     profile: range = range(0),
 ) -> list[JudgedModel]:
@@ -92,6 +94,7 @@ def train(
         config: the training itself.
         seed: of the order of the clips and their augmentation.
         workdir: the training's folder, made if it is missing.
+        regime: what a step learns from, and how; None: from batches of labelled clips.
         about: the whole experiment as JSON, to be stored with each checkpoint.
         profile: steps of which a trace is recorded in the workdir's `profile`.
 
@@ -100,21 +103,25 @@ def train(
 
     UserError for a config that does not fit the model, the devices or the workdir, and for a loss that is not finite.
     """
-    config = config.in_steps(steps_per_epoch(sources, data) if sources else 1)
+    regime = regime or Supervised()
+    config = config.in_steps(regime.steps_per_epoch(sources, data) if sources else 1)
     workdir.mkdir(parents=True, exist_ok=True)
-    program = training_program(make_model, data, config)
+    program = training_program(make_model, data, config, regime=regime)
     about = {"experiment": about, "steps": config.total_steps, "code": code_version()}
     windows = data.clips.step, data.clips.direction
     bundle = ModelBundle(nnx.eval_shape(make_model), prompts, data.planes, data.input_size, *windows)
     place = placement(program.rows)
     with (
-        closing(training_batches(sources, data, seed=seed, shard=process_shard(), place=place)) as batches,
+        closing(regime.batches(sources, data, seed=seed, shard=process_shard(), place=place)) as batches,
         DeferredInterruption() as own,
         Checkpoints(workdir, bundle, keep=config.keep, about=about) as checkpoints,
     ):
-        evaluators = Evaluators(
-            config, held_out, data=data, mesh=program.mesh, stopped=lambda: own.requested is not None
-        )
+
+        def stopped() -> bool:
+            return own.requested is not None
+
+        of_tasks = regime.task_evaluators(config, held_out, data, stopped=stopped)
+        evaluators = Evaluators(config, held_out, data=data, mesh=program.mesh, stopped=stopped, of_tasks=of_tasks)
         state = _first_state(program, checkpoints, batches)
         run = _prepared(workdir, program, state, bundle, batches, evaluators, checkpoints, own, about, profile)
         return _carry_out(workdir, state, run)
@@ -147,7 +154,7 @@ def _prepared(
     """Builds the step for `state`, and what records it."""
     config, graphdef = program.config, program.graphdef
     text = text_features(evaluation_model(graphdef, state), tokenize(bundle.prompts), config.optimizer.frozen)
-    clock = StepClock(clips_per_step=program.data.batch_size, devices=program.mesh.size)
+    clock = StepClock(clips_per_step=program.regime.clips(program.data), devices=program.mesh.size)
     if (chip := chip_of_kind(program.mesh.devices.flat[0].device_kind)) is not None:
         clock.compare(flops_per_step=program.useful_flops(text), peak_flops=chip.peak_flops)
     recorder = Recorder(

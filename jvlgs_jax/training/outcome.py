@@ -62,7 +62,7 @@ class JudgedModel:
                 continue
             findings = self.found[one.name]
             about = {"kind": one.kind, "part": one.part, "scenes": list(one.scenes), "rule": one.rule}
-            if one.kind == "batches":
+            if one.kind != "frames":
                 del about["rule"]
             metrics = {name: None if isnan(value) else value for name, value in findings.metrics.items()}
             evaluators[one.name] = {**about, "metrics": metrics, "methods": as_json(findings.scores)}

@@ -2,23 +2,25 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import optax
 from flax import nnx
 from jax.sharding import Mesh, NamedSharding
 
-from jvlgs_jax.data.batches import Batch, DataConfig, batch_shapes
+from jvlgs_jax.data.batches import DataConfig
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.kernels.cross_attention.implementations import AUTO, find_implementation
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.config import TrainConfig
 from jvlgs_jax.training.flops import step_flops
 from jvlgs_jax.training.losses import loss_function
-from jvlgs_jax.training.mesh import batch_sharding, make_mesh, shardings, with_shardings
+from jvlgs_jax.training.mesh import make_mesh, shardings, with_shardings
 from jvlgs_jax.training.optimizer import make_optimizer
+from jvlgs_jax.training.regime import Regime, Supervised
 from jvlgs_jax.training.state import TrainState, create_state, materialize
-from jvlgs_jax.training.step import TrainStep, make_train_step
+from jvlgs_jax.training.step import TrainStep
 from jvlgs_jax.training.text_features import TextFeatures
 
 
@@ -30,6 +32,7 @@ class TrainingProgram:
         make_model: builds the network with its random weights.
         config: the training, in steps.
         data: how its batches are made.
+        regime: what a step learns from, and how.
         mesh: the devices.
         rows: where the rows of a batch live.
         optimizer: how parameters are changed.
@@ -40,6 +43,7 @@ class TrainingProgram:
     make_model: Callable[[], Jvlgs]
     config: TrainConfig
     data: DataConfig
+    regime: Regime
     mesh: Mesh
     rows: NamedSharding
     optimizer: optax.GradientTransformation
@@ -47,11 +51,10 @@ class TrainingProgram:
     shapes: TrainState
 
     @property
-    def batch(self) -> Batch:
+    def batch(self) -> Any:
         """The shapes of a batch, with their sharding."""
-        return jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.rows), batch_shapes(self.data)
-        )
+        shapes = self.regime.batch_shapes(self.data)
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.rows), shapes)
 
     def random_state(self) -> TrainState:
         """Returns the state of a training that starts from random weights, made where it lives."""
@@ -59,8 +62,8 @@ class TrainingProgram:
         return materialize(lambda: _build(self.make_model, self.config, self.optimizer)[1], places)
 
     def step(self, text: TextFeatures) -> TrainStep:
-        """Returns the compiled step; see `make_train_step`."""
-        return make_train_step(
+        """Returns the compiled step; see `Regime.step`."""
+        return self.regime.step(
             self.graphdef,
             shardings=jax.tree.map(lambda shape: shape.sharding, self.shapes),
             config=self.config.optimizer,
@@ -79,13 +82,20 @@ class TrainingProgram:
 
 
 def training_program(
-    make_model: Callable[[], Jvlgs], data: DataConfig, config: TrainConfig, devices: Sequence[jax.Device] | None = None
+    make_model: Callable[[], Jvlgs],
+    data: DataConfig,
+    config: TrainConfig,
+    devices: Sequence[jax.Device] | None = None,
+    regime: Regime | None = None,
 ) -> TrainingProgram:
     """Returns the program of a training on the first of `devices`, by default of all, that `config.mesh` has a use for.
 
+    Without a `regime` it learns from batches of labelled clips.
+
     UserError for a config that does not fit the network or the devices.
     """
-    optimizer = make_optimizer(config.optimizer, config.total_steps)
+    regime = regime or Supervised()
+    optimizer = regime.optimizer(make_optimizer(config.optimizer, config.total_steps))
     mesh = make_mesh(config.mesh, devices)
     if config.attention != AUTO:
         find_implementation(config.attention, mesh.devices.flat[0].platform)
@@ -94,8 +104,9 @@ def training_program(
         make_model=make_model,
         config=config,
         data=data,
+        regime=regime,
         mesh=mesh,
-        rows=batch_sharding(mesh, data.batch_size, config.optimizer.micro_batches),
+        rows=regime.rows(mesh, data, config.optimizer),
         optimizer=optimizer,
         graphdef=graphdef,
         shapes=with_shardings(state, shardings(state, mesh)),

@@ -132,5 +132,16 @@ def gathered_model(model: Jvlgs) -> Jvlgs:
     return nnx.merge(graphdef, on_one_device(state))
 
 
+def running_mean(mean: nnx.State | None, newest: nnx.State, decay: float | None) -> nnx.State | None:
+    """Returns the mean moved towards the newest variables; counts, being whole numbers, are the newest."""
+    if mean is None or decay is None:
+        return None
+    return jax.tree.map(
+        lambda old, new: decay * old + (1 - decay) * new if jnp.issubdtype(new.dtype, jnp.floating) else new,
+        mean,
+        newest,
+    )
+
+
 def _copied(params: nnx.State, stats: nnx.State) -> nnx.State:
     return jax.tree.map(jnp.copy, nnx.merge_state(params, stats))

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import jax
-import jax.numpy as jnp
 import optax
 from flax import nnx
 
@@ -15,10 +14,10 @@ from jvlgs_jax.training.gradients import BatchLoss, Metrics, batch_gradients
 from jvlgs_jax.training.losses import LossFunction
 from jvlgs_jax.training.optimizer import OptimizerConfig
 from jvlgs_jax.training.precision import compute_dtype
-from jvlgs_jax.training.state import TrainState
+from jvlgs_jax.training.state import TrainState, running_mean
 from jvlgs_jax.training.text_features import TextFeatures
 
-TrainStep = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+TrainStep = Callable[[TrainState, Any], tuple[TrainState, Metrics]]  # of a batch as the training's regime makes them
 
 
 def make_train_step(
@@ -64,19 +63,8 @@ def make_train_step(
             frozen=state.frozen,
             stats=stats,
             opt_state=opt_state,
-            ema=_running_mean(state.ema, nnx.merge_state(params, stats), config.ema_decay),
+            ema=running_mean(state.ema, nnx.merge_state(params, stats), config.ema_decay),
         )
         return following, {**metrics, "gradient_norm": optax.tree.norm(gradients)}
 
     return train_step
-
-
-def _running_mean(mean: nnx.State | None, newest: nnx.State, decay: float | None) -> nnx.State | None:
-    """Moves the mean towards the newest variables; counts, being whole numbers, are the newest."""
-    if mean is None or decay is None:
-        return None
-    return jax.tree.map(
-        lambda old, new: decay * old + (1 - decay) * new if jnp.issubdtype(new.dtype, jnp.floating) else new,
-        mean,
-        newest,
-    )

@@ -128,6 +128,19 @@ def shipped_model(name: str | None = None, folder: Path | None = None) -> Shippe
     raise UserError(f"no shipped model {name!r}: {hint}")
 
 
+def model_folder(name: str) -> Path:
+    """Returns the folder that `name` means: that of the shipped model of this name, unless there is such a folder.
+
+    A shipped model's weights are checked.
+    """
+    path = Path(name)
+    if path.exists() or name not in [model.name for model in shipped_models()]:
+        return path
+    model = shipped_model(name)
+    model.check()
+    return model.folder
+
+
 def _read(folder: Path) -> ShippedModel:
     description = read_description(folder)
     try:

@@ -27,6 +27,7 @@ class Evaluators:
         data: DataConfig,
         mesh: Mesh,
         stopped: Callable[[], bool] = lambda: False,
+        of_tasks: Callable[[EvaluatorConfig], Evaluator] | None = None,
     ) -> None:
         """Takes a config with all durations in steps; without scenes, an evaluator is left out.
 
@@ -36,6 +37,7 @@ class Evaluators:
             data: how clips are made, for evaluators on batches.
             mesh: the devices for those.
             stopped: whether to give up, asked between scenes.
+            of_tasks: makes evaluators of tasks; None: the training has none.
         """
         self._steps = config.total_steps
         self._selection = config.selection
@@ -47,6 +49,10 @@ class Evaluators:
                 continue
             if one.kind == "frames":
                 self._evaluators[one] = FrameEvaluator(one, held_out, stopped=stopped)
+            elif one.kind == "tasks":
+                if of_tasks is None:
+                    raise UserError(f"train.evaluators: {one.name} measures tasks, which only meta-training has")
+                self._evaluators[one] = of_tasks(one)
             else:
                 self._evaluators[one] = BatchEvaluator(
                     one,
