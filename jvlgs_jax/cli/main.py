@@ -30,6 +30,7 @@ VERBS = {
     "predict": "segment videos and raise alarms: report, events, table, overlay, masks",
     "models": "list the models that come with the package",
     "convert": "turn PyTorch weights into a model folder, and back",
+    "export": "write a model as one program for CPU, CUDA and TPU",
     "compile-check": "see what a training needs on accelerators that are not here",
     "benchmark": "measure a part against its simplest competitor",
 }
