@@ -116,6 +116,7 @@ def run(args: argparse.Namespace) -> int:
     model = describe_model(checkpoint_name(args.checkpoint), bundle)
     alarms = 0
     for name, (video, output, _) in chosen.items():
+        origin = {"model": model, **_describe_regions(args.regions, watched.get(name)), **_describe_promise(args)}
         with _ended_by_signals(video, args.duration):
             summary = predict(
                 video,
@@ -123,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
                 watch,
                 output,
                 watched=watched.get(name),
-                origin={"model": model, **_describe_regions(args.regions, watched.get(name))},
+                origin=origin,
                 tell=partial(_print_event, name) if args.jsonl else tell_nobody,
             )
         alarms += summary.alarms
@@ -213,6 +214,16 @@ def _describe_regions(regions: Path | None, watched: Watched | None) -> dict[str
     if watched is None:
         return {}
     return {"regions": {"file": str(regions), "watched_share": round(float(watched.mean()), 6)}}
+
+
+def _describe_promise(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """What is known of the false alarms, where the model's own gate is used."""
+    from jvlgs_jax.runs.calibrated import describe_promise
+
+    if args.checkpoint is None or args.rule is not None:
+        return {}
+    promise = describe_promise(args.checkpoint, args.alarm)
+    return {} if promise is None else {"calibration": promise}
 
 
 def _print_event(video: str, event: Event) -> None:

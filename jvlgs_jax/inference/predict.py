@@ -116,8 +116,7 @@ def predict(
 
         answers = segmenter.probabilities(remember(), starts_view=watcher.starts_view, memory=memory)
         published = time.monotonic()
-        done = recorder.summary.frames
-        with tqdm(total=video.frame_count or None, initial=done, desc=video.name, unit=" frames") as bar:
+        with tqdm(total=video.frame_count or None, initial=progress.frames, desc=video.name, unit=" frames") as bar:
             for probability in answers:
                 frame = read_ahead.popleft()
                 seen = watcher.push(frame, probability)
@@ -126,10 +125,7 @@ def predict(
                     tell(event)
                 see(seen, picture)
                 bar.update()
-                done += 1
-                if done == memory.answered and done // SAVED_EVERY > progress.frames // SAVED_EVERY:
-                    progress.frames, progress.lengths = done, files.saved()
-                    progress.save(folder / _PROGRESS)
+                _save_if_due(progress, recorder.summary.frames, files, folder / _PROGRESS)
                 if isinstance(video, LiveVideo) and time.monotonic() - published > PUBLISHED_EVERY_S:
                     recorder.publish(output, origin)
                     published = time.monotonic()
@@ -140,6 +136,13 @@ def predict(
         files.publish(output)
         recorder.publish(output, origin)
     return recorder.summary
+
+
+def _save_if_due(progress: Progress, done: int, files: ResultFiles, path: Path) -> None:
+    """Saves what is known after `done` frames, at the first time after each hundred or so that it is whole."""
+    if done == progress.memory.answered and done // SAVED_EVERY > progress.frames // SAVED_EVERY:
+        progress.frames, progress.lengths = done, files.saved()
+        progress.save(path)
 
 
 def _identity(video: Recording, watch: WatchConfig, watched: np.ndarray | None, origin: About) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.data.video import Video
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.calibration import Calibration, GateGrid, calibrate
 from jvlgs_jax.evaluation.calibration_plot import draw_false_alarms, draw_reliability
 from jvlgs_jax.evaluation.leak_free import FalseAlarmLimit, LeakFreeCalibration, calibrate_leak_free
@@ -54,9 +55,30 @@ def calibrate_model_leak_free(
 
 
 def read_calibration(folder: Path) -> dict[str, Any] | None:
-    """Returns what a model folder's gate rests on; None where nothing is said of it."""
+    """Returns what a model folder's gate rests on; None where nothing is said of it. UserError for a damaged file."""
     path = folder / CALIBRATION
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: damaged ({error}): calibrate again, or remove it") from error
+
+
+def describe_promise(folder: Path, alarm: str | None) -> dict[str, Any] | None:
+    """Returns what results say of the false alarms that a model folder's gate was calibrated for, as JSON's types.
+
+    None where it was not calibrated so, or not with these settings of alarms.
+    """
+    said = read_calibration(folder)
+    if said is None or said.get("kind") != "leak_free" or said["alarm"] != alarm:
+        return None
+    return {
+        "false_alarms": f"at most {said['bound_per_hour']:g} an hour at {said['confidence']:.0%} confidence, on "
+        "footage like that calibrated on",
+        "hours_of_footage": said["hours"],
+        "alarms_in_it": said["alarms"],
+    }
 
 
 def _write(bundle: ModelBundle, output: Path, gate: ConfidenceGate, said: dict[str, Any], plot: str) -> None:

@@ -151,6 +151,9 @@ def test_a_video_damaged_in_the_middle_leaves_its_earlier_results(tmp_path, caps
     assert len(_gas(output)) == len(list((output / "masks").iterdir())) == 20
 
 
+QUICK = ("--alarm", "window_s=0.2")  # 2 of 3 frames
+
+
 class _Streaming(_Network):
     """The same, for a live input."""
 
@@ -200,6 +203,24 @@ def test_a_signal_ends_a_live_input_whose_results_are_then_written(tmp_path, mon
     assert "secret" not in captured.out + captured.err
 
 
+def test_the_report_says_what_false_alarms_the_gate_was_calibrated_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    said = {"kind": "leak_free", "alarm": None, "bound_per_hour": 0.9, "confidence": 0.95, "hours": 3.3, "alarms": 0}
+    (tmp_path / "model" / "calibration.json").write_text(json.dumps(said))
+    clip = _video(tmp_path / "clip.mp4")
+    assert _predict(clip, tmp_path / "out") == 0
+    promise = _events(tmp_path / "out")["calibration"]
+    assert promise["false_alarms"].startswith("at most 0.9 an hour at 95% confidence")
+    assert promise["false_alarms"] in (tmp_path / "out" / "report.html").read_text()
+    for other in (QUICK, ("--rule", "confidence_gate:low=0.2")):
+        assert _predict(clip, tmp_path / "out", *other) == 0
+        assert "calibration" not in _events(tmp_path / "out")
+    (tmp_path / "model" / "calibration.json").write_text("{")
+    assert _predict(clip, tmp_path / "out") == 2
+    assert "calibration.json: damaged" in capsys.readouterr().err
+
+
 def test_options_of_a_live_input_are_for_no_other(tmp_path, capsys):
     for option in ("--frame-rate", "--duration"):
         assert _predict(_video(tmp_path / "clip.mp4"), tmp_path / "out", option, "5") == 2
@@ -229,9 +250,6 @@ def test_a_mode_turns_the_models_windows(tmp_path, monkeypatch):
 def test_an_unknown_rule_is_refused_with_the_choices(tmp_path, capsys):
     assert _predict(tmp_path, tmp_path / "out", "--rule", "otsu") == 2
     assert "unknown rule 'otsu': the choices are confidence_gate, minmax_opening" in capsys.readouterr().err
-
-
-QUICK = ("--alarm", "window_s=0.2")  # 2 of 3 frames
 
 
 def test_events_are_told_as_lines_of_json_and_the_rest_elsewhere(tmp_path, capsys):
