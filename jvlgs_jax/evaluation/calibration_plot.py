@@ -24,7 +24,7 @@ def draw_reliability(found: Reliability) -> str:
         f"Reliability (calibration error {found.calibration_error:.3f})",
         ("predicted probability of gas", "share of pixels that is gas"),
         (ticks, ticks),
-        [_line([(0, 0), (1, 1)], "grey", dashed=True), *dots],
+        [_line([(0.0, 0.0), (1.0, 1.0)], "grey", dashed=True), *dots],
     )
 
 
@@ -39,7 +39,7 @@ def draw_false_alarms(found: LeakFreeCalibration) -> str:
         ("threshold (high)", f"an hour; dark: bound at {found.limit.confidence:.0%}"),
         ([(value / 5, f"{value / 5:g}") for value in range(6)], [(n / 4, f"{top * n / 4:.3g}") for n in range(5)]),
         [
-            _line([(0, limit), (1, limit)], "grey", dashed=True),
+            _line([(0.0, limit), (1.0, limit)], "grey", dashed=True),
             _line([(high, rate / top) for high, rate in zip(highs, counted, strict=True)], "darkorange"),
             _line([(trial.gate.high, trial.bound / top) for trial in found.trials], "navy"),
             _dot((found.chosen.gate.high, found.chosen.bound / top), 5),
@@ -53,13 +53,13 @@ def _plot(
     ticks: tuple[Sequence[tuple[float, str]], Sequence[tuple[float, str]]],
     marks: list[str],
 ) -> str:
-    (left, bottom), (right, top) = _place((0, 0)), _place((1, 1))
-    labels = [_text((_place((share, 0))[0], bottom + 18), word, "middle") for share, word in ticks[0]]
-    labels += [_text((left - 8, _place((0, share))[1] + 4), word, "end") for share, word in ticks[1]]
+    (left, bottom), (right, top) = _place((0.0, 0.0)), _place((1.0, 1.0))
+    labels = [_text((_place((share, 0.0))[0], bottom + 18), word, "middle") for share, word in ticks[0]]
+    labels += [_text((left - 8, _place((0.0, share))[1] + 4), word, "end") for share, word in ticks[1]]
     labels += [
         _text((WIDTH / 2, MARGIN / 2), title, "middle"),
-        _text((WIDTH / 2, HEIGHT - 14), axes[0], "middle"),
-        f'<g transform="translate(16 {HEIGHT / 2}) rotate(-90)">{_text((0, 0), axes[1], "middle")}</g>',
+        _text((WIDTH / 2, HEIGHT - 14.0), axes[0], "middle"),
+        f'<g transform="translate(16 {HEIGHT / 2}) rotate(-90)">{_text((0.0, 0.0), axes[1], "middle")}</g>',
     ]
     frame = f'<rect x="{left}" y="{top}" width="{right - left}" height="{bottom - top}" fill="none" stroke="black"/>'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">'

@@ -1,5 +1,7 @@
 """A network without what only training needs: BatchNorm is folded into the convolutions before it."""
 
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -9,9 +11,11 @@ from jvlgs_jax.models.batch_norm import EPSILON
 from jvlgs_jax.models.convolution import ConvBN
 from jvlgs_jax.models.jvlgs import Jvlgs
 
+Network = TypeVar("Network", bound=nnx.Module)
 
-def fold_batch_norm(model: Jvlgs) -> Jvlgs:
-    """Returns a copy of a network in evaluation mode whose convolutions do what BatchNorm did after them."""
+
+def fold_batch_norm(model: Network) -> Network:
+    """Returns a copy of a network, or a part, in evaluation mode whose convolutions do what BatchNorm did after them."""
     folded = nnx.clone(model)
     modules = [module for _, module in nnx.iter_modules(folded)]
     for module in modules:

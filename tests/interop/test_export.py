@@ -43,7 +43,7 @@ def test_a_folded_layer_says_what_convolution_and_norm_said():
 
     class Holder(nnx.Module):
         def __init__(self):
-            self.one, self.several = layer, nnx.List([layer])
+            self.one, self.several = nnx.clone(layer), nnx.List([nnx.clone(layer)])
 
     folded = fold_batch_norm(Holder())
     x = jnp.asarray(rng.normal(size=(2, 1, 9, 8, 3)), jnp.float32)
