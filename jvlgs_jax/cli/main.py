@@ -27,6 +27,7 @@ VERBS = {
     "sweep": "train the variants that a config file lists, here or on a cluster",
     "evaluate": "score a model on labelled videos",
     "calibrate": "choose when a model raises an alarm, on labelled videos",
+    "average": "make the mean of models, which often suits unseen footage better",
     "predict": "segment videos and raise alarms: report, events, table, overlay, masks",
     "models": "list the models that come with the package",
     "convert": "turn PyTorch weights into a model folder, and back",

@@ -6,6 +6,7 @@ from itertools import product
 from math import fsum
 from typing import Any
 
+import cv2
 import numpy as np
 from jaxtyping import UInt8
 from tqdm import tqdm
@@ -14,6 +15,7 @@ from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.evaluator import ProbabilitySource
 from jvlgs_jax.evaluation.reliability import Reliability, ReliabilityTally
+from jvlgs_jax.inference.morphology import opening
 from jvlgs_jax.inference.postprocess import ConfidenceGate, MaskVote, describe_rule
 
 
@@ -21,8 +23,8 @@ from jvlgs_jax.inference.postprocess import ConfidenceGate, MaskVote, describe_r
 class GateGrid:
     """The gates to choose from: every combination with low <= high, in this order; other settings are the base's."""
 
-    low: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
-    high: tuple[float, ...] = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
+    low: tuple[float, ...] = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6)
+    high: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
     vote_frames: tuple[int, ...] = (1, 3, 5, 9)
     minimum_share: tuple[float, ...] = (0.0, 0.0005, 0.001)
     base: ConfidenceGate = field(default_factory=ConfidenceGate)
@@ -126,18 +128,50 @@ def calibrate(
 
 
 class _GridMasks:
-    """The masks of many gates for one video; gates that differ only in their votes share the work before it."""
+    """The masks of many gates for one video, as `ConfidenceGate` makes them.
+
+    Gates of one `low` share the connected regions and their opening, which most of the time goes to: the opening of a
+    union of separate regions is the union of their openings, as its ellipse is in one piece.
+    """
 
     def __init__(self, gates: Sequence[ConfidenceGate]) -> None:
-        self._gates = [(replace(gate, vote_frames=1), MaskVote(gate.vote_frames)) for gate in gates]
+        self._gates = [(gate, MaskVote(gate.vote_frames)) for gate in gates]
 
     def push(self, probability: np.ndarray) -> Iterator[UInt8[np.ndarray, "h w"]]:
         """Yields the mask of the next frame for each gate, in order."""
+        regions: dict[tuple[float, int], _OpenedRegions] = {}
         made: dict[ConfidenceGate, np.ndarray] = {}
         for gate, vote in self._gates:
-            if gate not in made:
-                made[gate] = gate.mask(probability)
-            yield vote.push(made[gate])
+            key, alone = (gate.low, gate.kernel), replace(gate, vote_frames=1)
+            if key not in regions:
+                regions[key] = _OpenedRegions(probability, *key)
+            if alone not in made:
+                made[alone] = regions[key].mask(gate)
+            yield vote.push(made[alone])
+
+
+class _OpenedRegions:
+    """What is left of a frame's regions above `low` after their opening, in connected parts."""
+
+    def __init__(self, probability: np.ndarray, low: float, kernel: int) -> None:
+        self._highest = probability.max()
+        above = (probability > low).astype(np.uint8)
+        count, regions = cv2.connectedComponents(above)
+        inside = above > 0
+        peaks = np.zeros(count, np.float32)
+        np.maximum.at(peaks, regions[inside].astype(np.intp), probability[inside])
+        parts, self._parts, statistics, _ = cv2.connectedComponentsWithStats(opening(above, kernel))
+        self._areas = statistics[:, cv2.CC_STAT_AREA]
+        region_of = np.zeros(parts, np.intp)
+        region_of[self._parts] = regions  # a part lies in one region; the background's entry is not used
+        self._peaks = peaks[region_of]
+
+    def mask(self, gate: ConfidenceGate) -> UInt8[np.ndarray, "h w"]:
+        """The mask of a gate of this `low` and kernel, before its vote."""
+        least = max(gate.minimum_pixels, gate.minimum_share * self._parts.size)
+        kept = (self._peaks > gate.high) & (self._areas >= least) & (self._highest >= gate.frame_confidence)
+        kept[0] = False  # the background
+        return kept.astype(np.uint8)[self._parts]
 
 
 class _Tally:

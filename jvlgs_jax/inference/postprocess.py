@@ -81,7 +81,7 @@ class ConfidenceGate:
     Attributes:
         low: probability above which a pixel may belong to a region.
         high: probability that a region must exceed somewhere.
-        kernel: diameter of the opening's ellipse in pixels; 1 is no opening.
+        kernel: diameter of the opening's ellipse in pixels, odd; 1 is no opening.
         minimum_pixels: least area of a region, in pixels.
         minimum_share: least area of a region, as a share of the image; the larger of the two counts.
         frame_confidence: least maximum of a frame's probabilities; it adds to `high` only where it is larger.
@@ -98,6 +98,8 @@ class ConfidenceGate:
 
     def __post_init__(self) -> None:
         check_kernel(self.kernel)
+        if self.kernel % 2 == 0:
+            raise UserError(f"confidence gate: kernel is {self.kernel}, it must be odd: an even one shifts the masks")
         for name in ("low", "high", "minimum_share", "frame_confidence"):
             if not 0 <= getattr(self, name) <= 1:
                 raise UserError(f"confidence gate: {name} is {getattr(self, name)}, it must lie between 0 and 1")

@@ -15,7 +15,7 @@ Network = TypeVar("Network", bound=nnx.Module)
 
 
 def fold_batch_norm(model: Network) -> Network:
-    """Returns a copy of a network or a part, in evaluation mode, whose convolutions do what BatchNorm did after them."""
+    """Returns a copy of a network in evaluation mode, or of a part, whose convolutions do what BatchNorm did after."""
     folded = nnx.clone(model)
     modules = [module for _, module in nnx.iter_modules(folded)]
     for module in modules:

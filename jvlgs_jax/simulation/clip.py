@@ -79,7 +79,7 @@ def simulate_abreast(config: SimulationConfig, indices: Int[Array, " b"]) -> Sim
 def render_clip(config: SimulationConfig, scene: SceneParameters) -> SimulatedClip:
     """Renders drawn parameters; no chance is left."""
     stage = set_stage(scene, config.size)
-    past = lead_in(stage, -SHOWN_BEFORE)
+    past = lead_in(stage, -config.lead_in, -SHOWN_BEFORE)
     background = causal_background(stage, past, scene.age - SHOWN_BEFORE, jnp.float32(-SHOWN_BEFORE))
 
     def film(recorder: _Recorder, time: Float[Array, ""]) -> tuple[_Recorder, tuple[Array, ...]]:

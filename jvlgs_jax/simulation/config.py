@@ -166,6 +166,8 @@ class SimulationConfig:
         size: (height, width) in pixels, multiples of 8, at least 96.
         age: frames of video before the clip, which the causal means have seen.
         fresh: share of clips that start with the video, with nothing before them.
+        lead_in: frames before the clip in which gas flows unseen; a leak that began shortly before the clip began
+            within them, an older one starts with them.
     """
 
     seed: int = 0
@@ -174,6 +176,7 @@ class SimulationConfig:
     size: tuple[int, int] = (240, 320)
     age: Range = (5.0, 1500.0)
     fresh: float = 0.05
+    lead_in: int = 80
     plume: PlumeConfig = field(default_factory=PlumeConfig)
     scenery: SceneryConfig = field(default_factory=SceneryConfig)
     distractors: DistractorConfig = field(default_factory=DistractorConfig)
@@ -182,5 +185,7 @@ class SimulationConfig:
     def __post_init__(self) -> None:
         if self.frame_count < 1:
             raise UserError(f"frame_count {self.frame_count}: a clip needs at least 1 frame")
+        if self.lead_in < 20:
+            raise UserError(f"lead_in {self.lead_in}: gas needs at least 20 frames to spread")
         if any(side < 96 or side % 8 for side in self.size):
             raise UserError(f"size {self.size}: height and width must be multiples of 8, at least 96")

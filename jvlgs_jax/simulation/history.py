@@ -1,7 +1,7 @@
 """What happened before a clip: the gas that has spread already, and the causal background a detector would hold.
 
-Simulating a minute of video to start two seconds of it would cost too much. The gas flows for `LEAD_IN` frames without
-being shown. The background is a weighted mean of past frames, taken over a few of them at drawn times, each shown
+Simulating a minute of video to start two seconds of it would cost too much. The gas flows for some frames without being
+shown. The background is a weighted mean of past frames, taken over a few of them at drawn times, each shown
 with the mean opacity that the gas had while it flowed: exact for whatever changes linearly, and honest about how much
 of a plume, of clouds and of drift the background has absorbed.
 """
@@ -13,13 +13,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from jvlgs_jax.data.planes import BACKGROUND_RATE, BACKGROUND_WARM_UP
-from jvlgs_jax.simulation.parameters import LEAD_IN
 from jvlgs_jax.simulation.plume import PlumeFields, PlumeParameters, advance, clean_air, patch_optical_depth
 from jvlgs_jax.simulation.radiometry import opacity, optical_depth
 from jvlgs_jax.simulation.stage import Stage, look_at_still_scene
 
 _SAMPLES = 12  # past frames that stand for all
-_DEVELOPED = LEAD_IN // 2  # frames of lead-in after which an old plume has its full length
 
 
 class Past(NamedTuple):
@@ -29,9 +27,9 @@ class Past(NamedTuple):
     opacity: Float[Array, "p m m"]
 
 
-def lead_in(stage: Stage, end: int) -> Past:
-    """Lets the gas flow from `LEAD_IN` frames before the clip up to, not including, frame `end`."""
-    return jax.vmap(_flow_one, in_axes=(0, 0, None))(stage.scene.plumes, stage.plumes, end)
+def lead_in(stage: Stage, start: int, end: int) -> Past:
+    """Lets the gas flow from frame `start` of the clip, a negative number, up to, not including, frame `end`."""
+    return jax.vmap(_flow_one, in_axes=(0, 0, None, None))(stage.scene.plumes, stage.plumes, start, end)
 
 
 def causal_background(stage: Stage, past: Past, seen: Int[Array, ""], end: Float[Array, ""]) -> Float[Array, "h w"]:
@@ -48,17 +46,17 @@ def causal_background(stage: Stage, past: Past, seen: Int[Array, ""], end: Float
     return jax.lax.scan(add, jnp.zeros(stage.pattern.offset.shape), ages)[0]
 
 
-def _flow_one(plume: PlumeParameters, fields: PlumeFields, end: int) -> Past:
+def _flow_one(plume: PlumeParameters, fields: PlumeFields, start: int, end: int) -> Past:
     def flow(carried: tuple[Array, Array, Array], time: Float[Array, ""]) -> tuple[tuple[Array, Array, Array], None]:
         density, total, count = carried
         density = advance(density, plume, fields, time)
-        since = jnp.where(plume.onset < -LEAD_IN, _DEVELOPED - LEAD_IN, plume.onset)
+        since = jnp.where(plume.onset < start, start // 2, plume.onset)  # by then an old plume has its full length
         counted = (time >= since) & (time < plume.stop)
         return (density, total + counted * density, count + counted), None
 
-    start = (clean_air(), clean_air(), jnp.float32(0))
-    times = jnp.arange(-LEAD_IN, end, dtype=jnp.float32)
-    density, total, count = jax.lax.scan(flow, start, times)[0]
+    nothing = (clean_air(), clean_air(), jnp.float32(0))
+    times = jnp.arange(start, end, dtype=jnp.float32)
+    density, total, count = jax.lax.scan(flow, nothing, times)[0]
     mean = total / jnp.maximum(count, 1)
     return Past(density, opacity(patch_optical_depth(mean, plume._replace(wisps=jnp.float32(0)), fields, times[0])))
 

@@ -18,7 +18,6 @@ from jvlgs_jax.simulation.scenery import SceneryParameters, draw_scenery
 
 GAS, STEAM = 0, 1  # rows of `SceneParameters.plumes`
 NEVER = 1e9  # frames
-LEAD_IN = 80  # frames before the clip in which gas flows unseen; an older leak starts with them
 
 
 class SceneParameters(NamedTuple):
@@ -70,7 +69,7 @@ def _draw_plume(
     draw: Draws, config: SimulationConfig, scenery: SceneryParameters, number: int, leaks: Bool[Array, ""]
 ) -> PlumeParameters:
     plume = config.plume
-    onset, stop = _schedule(draw, config, leaks) if number == GAS else _steam_schedule(draw, plume.steam)
+    onset, stop = _schedule(draw, config, leaks) if number == GAS else _steam_schedule(draw, config)
     temperature = plume.gas_temperature if number == GAS else plume.steam_temperature
     peak = plume.peak_optical_depth if number == GAS else (0.5, 3.0)
     reach = plume.reach if number == GAS else (8.0, 25.0)
@@ -104,16 +103,16 @@ def _schedule(
     draw: Draws, config: SimulationConfig, leaks: Bool[Array, ""]
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
     """First frame of the leak and the frame after its last; `NEVER` for the onset of a clip without leak."""
-    plume, frames = config.plume, float(config.frame_count)
+    plume, frames, lead_in = config.plume, float(config.frame_count), float(config.lead_in)
     when = draw.category(plume.onset)
-    long_ago = -LEAD_IN - draw.log_uniform((1.0, 2000.0))
-    onset = jnp.stack([long_ago, draw.uniform((-float(LEAD_IN), 0.0)), draw.uniform((0.0, 0.9 * frames))])[when]
+    long_ago = -lead_in - draw.log_uniform((1.0, 2000.0))
+    onset = jnp.stack([long_ago, draw.uniform((-lead_in, 0.0)), draw.uniform((0.0, 0.9 * frames))])[when]
     stop = jnp.where(draw.chance(plume.stops), jnp.maximum(onset + 5, draw.uniform((-20.0, frames))), NEVER)
     return jnp.where(leaks, jnp.floor(onset), NEVER), jnp.floor(stop)
 
 
-def _steam_schedule(draw: Draws, share: float) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    return jnp.where(draw.chance(share), -float(LEAD_IN) - 2000, NEVER), jnp.float32(NEVER)
+def _steam_schedule(draw: Draws, config: SimulationConfig) -> tuple[Float[Array, ""], Float[Array, ""]]:
+    return jnp.where(draw.chance(config.plume.steam), -float(config.lead_in) - 2000, NEVER), jnp.float32(NEVER)
 
 
 def _source_place(draw: Draws, scenery: SceneryParameters, size: tuple[int, int]) -> Float[Array, "2"]:

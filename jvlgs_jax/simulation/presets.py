@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable
+from dataclasses import replace
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.simulation.config import CameraConfig, DistractorConfig, PlumeConfig, SceneryConfig, SimulationConfig
@@ -44,6 +45,25 @@ def _simgas_like() -> SimulationConfig:
             codec_step=(2.0, 8.0),
         ),
     )
+
+
+def _young_jets() -> SimulationConfig:
+    """Leaks before the camera of `simgas_like` that begin as a thin jet and go on growing for many seconds."""
+    family = _simgas_like()
+    plume = replace(
+        family.plume,
+        onset=(0.1, 0.8, 0.1),
+        cell=(1.2, 6.0),
+        speed=(0.08, 0.5),
+        source_radius=(0.5, 0.8),
+        turbulence=(0.15, 0.5),
+        diffusivity=(0.1, 0.5),
+        intermittency=(0.0, 0.5),
+        flapping=(0.0, 0.5),
+        peak_optical_depth=(0.6, 4.0),
+        reach=(60.0, 250.0),
+    )
+    return replace(family, family=4, lead_in=200, plume=plume)
 
 
 def _gasvid_like() -> SimulationConfig:
@@ -126,6 +146,7 @@ def _faint() -> SimulationConfig:
 
 _PRESETS: dict[str, Callable[[], SimulationConfig]] = {
     "simgas_like": _simgas_like,
+    "young_jets": _young_jets,
     "gasvid_like": _gasvid_like,
     "hard_negatives": _hard_negatives,
     "faint": _faint,

@@ -1,9 +1,10 @@
+import cv2
 import numpy as np
 import pytest
 
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.evaluation.calibration import GateGrid, calibrate
+from jvlgs_jax.evaluation.calibration import GateGrid, _GridMasks, calibrate
 from jvlgs_jax.evaluation.conventions import alarms, jvlgs
 from jvlgs_jax.evaluation.evaluator import evaluate
 from jvlgs_jax.inference.postprocess import ConfidenceGate
@@ -76,6 +77,24 @@ def test_each_trial_is_what_an_evaluation_finds():
         assert trial.j == pytest.approx(jvlgs(records).j)
         assert trial.false_alarm_rate == alarms(records).false_alarm_rate
     assert len({trial.j for trial in trials}) > 4
+
+
+@pytest.mark.parametrize("base", [ConfidenceGate(), ConfidenceGate(kernel=5, minimum_pixels=30, frame_confidence=0.85)])
+def test_shared_work_leaves_the_masks_as_they_are(base):
+    """On smooth fields, whose regions touch, hold several peaks and lose bridges to the opening."""
+    rng = np.random.default_rng(1)
+    fields = [cv2.GaussianBlur(rng.random((80, 120)).astype(np.float32), (0, 0), 3) for _ in range(4)]
+    probabilities = [
+        (field - field.min()) / np.ptp(field) * peak for field, peak in zip(fields, (1, 0.9, 0.8, 1), strict=True)
+    ]
+    gates = GateGrid(low=(0.3, 0.5), high=(0.4, 0.7, 0.95), vote_frames=(1, 3), base=base).gates()
+    shared, streams = _GridMasks(gates), [gate.stream() for gate in gates]
+    covered = set()
+    for probability in probabilities:
+        for mask, stream in zip(shared.push(probability), streams, strict=True):
+            np.testing.assert_array_equal(mask, stream.push(probability))
+            covered.add(int(mask.sum()))
+    assert len(covered) > 10
 
 
 def test_a_video_without_gas_counts_by_its_false_alarms_alone():

@@ -132,6 +132,7 @@ class TestConfidenceGate:
             ({"frame_confidence": 2.0}, "frame_confidence is 2.0"),
             ({"vote_frames": 0}, "vote_frames is 0, the least is 1"),
             ({"kernel": 0}, "kernel is 0"),
+            ({"kernel": 8}, "kernel is 8, it must be odd"),
         ],
     )
     def test_bad_settings_are_refused(self, settings, words):

@@ -1,17 +1,52 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
 import pytest
+from jaxtyping import Array
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.simulation.config import SimulationConfig
+from jvlgs_jax.simulation.parameters import GAS, NEVER, draw_parameters
+from jvlgs_jax.simulation.plume import (
+    PlumeFields,
+    PlumeParameters,
+    advance,
+    clean_air,
+    patch_optical_depth,
+    place,
+    plume_fields,
+)
 from jvlgs_jax.simulation.presets import PRESET_NAMES, preset
 
 
 def test_families_share_no_scene():
-    assert len({preset(name).family for name in PRESET_NAMES}) == len(PRESET_NAMES) == 4
+    assert len({preset(name).family for name in PRESET_NAMES}) == len(PRESET_NAMES) == 5
 
 
 def test_hard_negatives_are_mostly_without_leak_and_faint_gas_is_thin():
     assert preset("hard_negatives").plume.leak_free > 0.7
     assert preset("faint").plume.peak_optical_depth[1] < preset("simgas_like").plume.peak_optical_depth[1]
+
+
+def test_a_young_jet_begins_thin_and_goes_on_growing():
+    """Covered share of the picture, as in benchmarks/plume_growth.py."""
+    family = preset("young_jets")
+
+    def step(carried: tuple[Array, PlumeParameters, PlumeFields], time: Array):
+        density, plume, fields = carried
+        density = advance(density, plume, fields, time)
+        depth = place(patch_optical_depth(density, plume, fields, time), plume, family.size, jnp.zeros(2))
+        return (density, plume, fields), jnp.mean(depth > family.plume.mask_optical_depth)
+
+    def grow(index: Array) -> Array:
+        plume = jax.tree.map(lambda leaf: leaf[GAS], draw_parameters(family, index).plumes)
+        plume = plume._replace(onset=jnp.float32(0), stop=jnp.float32(NEVER))
+        return jax.lax.scan(step, (clean_air(), plume, plume_fields(plume)), jnp.arange(46.0))[1]
+
+    areas = np.median(jax.jit(jax.vmap(grow))(jnp.arange(5)), axis=0)
+    assert areas[5] < 0.003
+    assert areas[15] > 1.5 * areas[5]
+    assert areas[45] > 1.5 * areas[15]
 
 
 def test_a_misspelt_preset_is_named_with_the_nearest_one():
