@@ -42,7 +42,7 @@ def draw_false_alarms(found: LeakFreeCalibration) -> str:
             _line([(0.0, limit), (1.0, limit)], "grey", dashed=True),
             _line([(high, rate / top) for high, rate in zip(highs, counted, strict=True)], "darkorange"),
             _line([(trial.gate.high, trial.bound / top) for trial in found.trials], "navy"),
-            _dot((found.chosen.gate.high, found.chosen.bound / top), 5),
+            _dot((found.chosen.gate.high, found.chosen.bound / top), 5.0),
         ],
     )
 

@@ -15,7 +15,7 @@ from jvlgs_jax.inference.camera_motion import CameraMotion, CameraMotionConfig
 from jvlgs_jax.inference.postprocess import ConfidenceGate, describe_rule
 from jvlgs_jax.inference.watching import News, WatchConfig, Watcher
 
-HIGHS = (0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99, 0.995)
+HIGHS = (0.02, *(round(0.05 * step, 2) for step in range(1, 19)), 0.93, 0.95, 0.97, 0.98, 0.99, 0.995)
 
 
 @dataclass(frozen=True, kw_only=True)
