@@ -33,7 +33,7 @@ def _folded(layer: ConvBN) -> nnx.Conv:
     norm, conv = layer.norm, layer.conv
     factor = norm.scale[...] * jax.lax.rsqrt(norm.var[...] + EPSILON)
     conv.kernel[...] = conv.kernel[...] * factor
-    conv.bias = nnx.Param(norm.bias[...] - norm.mean[...] * factor)
+    conv.bias, conv.use_bias = nnx.Param(norm.bias[...] - norm.mean[...] * factor), True
     return conv
 
 
