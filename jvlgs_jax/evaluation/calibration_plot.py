@@ -36,7 +36,7 @@ def draw_false_alarms(found: LeakFreeCalibration) -> str:
     limit = found.limit.per_hour / top
     return _plot(
         f"False alarms in {found.hours:.2f} h without a leak; chosen: {found.chosen.gate.high:g}",
-        ("threshold (high)", f"an hour; dark: bound at {found.limit.confidence:.0%}"),
+        ("threshold (high)", f"false alarms an hour; dark: bound at {found.limit.confidence:.0%}"),
         ([(value / 5, f"{value / 5:g}") for value in range(6)], [(n / 4, f"{top * n / 4:.3g}") for n in range(5)]),
         [
             _line([(0.0, limit), (1.0, limit)], "grey", dashed=True),
