@@ -57,8 +57,8 @@ def run(args: argparse.Namespace) -> int:
     tolerance = TOLERANCES[args.precision]
     if max(differences) > tolerance:
         raise UserError(
-            f"{args.output}: probabilities differ from the model's by {max(differences):.2g}, more than {tolerance:g}: "
-            "do not use it"
+            f"{args.output}: logits differ from the model's by {max(differences):.2g} of their deviation, more than "
+            f"{tolerance:g}: do not use it"
         )
-    print(f"checked: probabilities differ from the model's by {max(differences):.2g} at most")
+    print(f"checked: logits differ from the model's by {max(differences):.2g} of their deviation at most")
     return 0
