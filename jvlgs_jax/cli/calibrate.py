@@ -1,12 +1,25 @@
-"""`jvlgs calibrate --checkpoint MODEL --data-dir DIR`: chooses a model's confidence gate on validation videos."""
+"""`jvlgs calibrate --checkpoint MODEL --data-dir DIR` or `--leak-free PATH`: chooses a model's confidence gate."""
 
 import argparse
 import dataclasses
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jvlgs_jax.cli.scene_choice import add_scene_arguments, choose_scenes
+from jvlgs_jax.data.video import open_video
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.evaluation.leak_free import FalseAlarmLimit
+from jvlgs_jax.inference.alarms import alarm_config
+from jvlgs_jax.inference.postprocess import ConfidenceGate
+from jvlgs_jax.inference.sources import find_videos
+
+if TYPE_CHECKING:
+    from jvlgs_jax.interop.model_folder import ModelBundle
+
+Choose = Callable[["ModelBundle", Path], str]
+"""Chooses the gate of a model, writes it to a folder, and returns what to say of it."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,13 +27,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Chooses the confidence gate with the most overlap (mean J over videos, jvlgs convention) of those that raise "
         "false alarms on few leak-free frames, and writes it into the model folder, where predict and evaluate find "
-        "it. Use validation videos, with and without leaks, which neither trained the model nor test it."
+        "it, with a plot of what it rests on. Use validation videos, with and without leaks, which neither trained the "
+        "model nor test it. With --leak-free, footage without labels and without leaks is enough: then it is the most "
+        "sensitive gate that raises so few alarms an hour, with a stated confidence."
     )
     parser.add_argument(
         "--checkpoint", type=Path, required=True, metavar="DIR", help="a model folder, or the workdir of a training"
     )
-    parser.add_argument(
-        "--data-dir", type=Path, required=True, metavar="DIR", help="a dataset with truth, raw or prepared"
+    footage = parser.add_mutually_exclusive_group(required=True)
+    footage.add_argument("--data-dir", type=Path, metavar="DIR", help="a dataset with truth, raw or prepared")
+    footage.add_argument(
+        "--leak-free",
+        type=Path,
+        metavar="PATH",
+        help="a video, a folder of images, or a folder of either, that shows no leak, where alarms are to be few",
     )
     add_scene_arguments(parser)
     parser.add_argument(
@@ -29,6 +49,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=0.01,
         metavar="SHARE",
         help="the largest share of leak-free frames that may raise an alarm (default: 0.01)",
+    )
+    limit = FalseAlarmLimit()
+    parser.add_argument(
+        "--false-alarms-per-hour",
+        type=float,
+        default=limit.per_hour,
+        metavar="RATE",
+        help=f"with --leak-free: the largest rate of false alarms (default: {limit.per_hour:g}); promising R at 95%% "
+        "takes 3 / R hours of footage even without an alarm",
+    )
+    parser.add_argument(
+        "--confidence",
+        type=float,
+        default=limit.confidence,
+        metavar="SHARE",
+        help=f"with --leak-free: how sure the rate must be (default: {limit.confidence:g})",
+    )
+    parser.add_argument(
+        "--alarm", metavar="SETTINGS", help="with --leak-free: as of `jvlgs predict`, which must then be run with them"
     )
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="write a new model folder in place of changing --checkpoint's"
@@ -45,16 +84,14 @@ def run(args: argparse.Namespace) -> int:
     """Chooses the gate, writes it and prints it."""
     if args.input_size is not None and args.output is None:
         raise UserError("--input-size makes another model: say where it goes, with --output=DIR")
-    scenes, unlabelled = choose_scenes(args)
-    if unlabelled:
-        print(f"left out, as they have no truth: {', '.join(unlabelled)}", file=sys.stderr)
+    choose = _choose_leak_free(args) if args.leak_free is not None else _choose_labelled(args)
     if args.output is not None and args.output.exists():
         raise UserError(f"{args.output}: exists: choose another output folder")
 
     # Imported here, so that help and bad paths need not wait for JAX.
     from jvlgs_jax.cli.checkpoint import load_bundle
     from jvlgs_jax.interop.model_folder import DESCRIPTION
-    from jvlgs_jax.runs.calibrated import calibrate_model
+    from jvlgs_jax.runs.calibrated import PLOT
 
     if args.output is None and not (args.checkpoint / DESCRIPTION).is_file():
         raise UserError(f"{args.checkpoint}: not a model folder, so that the gate cannot go there: give --output=DIR")
@@ -62,9 +99,40 @@ def run(args: argparse.Namespace) -> int:
     bundle = load_bundle(args.checkpoint)
     if args.input_size is not None:
         bundle = dataclasses.replace(bundle, input_size=args.input_size)
-    chosen = calibrate_model(bundle, scenes, output, max_false_alarms=args.max_false_alarms).chosen
-    print(f"{chosen.gate}\nJ {chosen.j:.3f}, false alarms {chosen.false_alarm_rate:.2%}\n{output}: written")
+    print(f"{choose(bundle, output)}\n{output}: written, with {PLOT}")
     return 0
+
+
+def _choose_labelled(args: argparse.Namespace) -> Choose:
+    scenes, unlabelled = choose_scenes(args)
+    if unlabelled:
+        print(f"left out, as they have no truth: {', '.join(unlabelled)}", file=sys.stderr)
+
+    def choose(bundle: "ModelBundle", output: Path) -> str:
+        from jvlgs_jax.runs.calibrated import calibrate_model
+
+        chosen = calibrate_model(bundle, scenes, output, max_false_alarms=args.max_false_alarms).chosen
+        return f"{chosen.gate}\nJ {chosen.j:.3f}, false alarms {chosen.false_alarm_rate:.2%}"
+
+    return choose
+
+
+def _choose_leak_free(args: argparse.Namespace) -> Choose:
+    limit = FalseAlarmLimit(per_hour=args.false_alarms_per_hour, confidence=args.confidence, alarm=args.alarm)
+    alarm_config(args.alarm, ConfidenceGate())  # complains before a model is loaded
+    videos = [open_video(source) for source in find_videos(args.leak_free).values()]
+
+    def choose(bundle: "ModelBundle", output: Path) -> str:
+        from jvlgs_jax.runs.calibrated import calibrate_model_leak_free
+
+        found = calibrate_model_leak_free(bundle, videos, output, limit)
+        alarms = f"{found.chosen.alarms} alarm{'' if found.chosen.alarms == 1 else 's'}"
+        return (
+            f"{found.chosen.gate}\n{alarms} in {found.hours:.2f} h: at most {found.chosen.bound:.2f} an hour at "
+            f"{limit.confidence:.0%} confidence, on footage like this"
+        )
+
+    return choose
 
 
 def _input_size(text: str) -> tuple[int, int]:

@@ -7,6 +7,7 @@ A verb is the module `jvlgs_jax.cli.<verb>` with `add_arguments(parser)` and `ru
 import argparse
 import difflib
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ VERBS = {
     "predict": "segment videos and raise alarms: report, events, table, overlay, masks",
     "models": "list the models that come with the package",
     "convert": "turn PyTorch weights into a model folder, and back",
+    "export": "write a model as one program for CPU, CUDA and TPU",
     "compile-check": "see what a training needs on accelerators that are not here",
     "benchmark": "measure a part against its simplest competitor",
 }
@@ -39,6 +41,7 @@ VERBS = {
 USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
+UNREAD = 128 + signal.SIGPIPE
 
 
 class _Terminated(BaseException):
@@ -62,12 +65,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line (by default this process's own) and returns its exit code.
 
     0: done. 1: done, and found what the verb's --exit-code asks about. 2: bad input, told in one line on stderr. 130
-    and 143: ended by Ctrl-C and by SIGTERM.
+    and 143: ended by Ctrl-C and by SIGTERM. 141: nobody reads what it prints any more, as under `| head`.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         with _sigterm_raises():
-            return _run_verb(arguments)
+            code = _run_verb(arguments)
+            sys.stdout.flush()  # here, where it can be told that nobody reads any more
+            return code
     except UserError as error:
         print(f"jvlgs: error: {error}", file=sys.stderr)
         return USER_ERROR
@@ -77,6 +82,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except _Terminated:
         print("jvlgs: terminated", file=sys.stderr)
         return TERMINATED
+    except BrokenPipeError:
+        # What is left in the buffer would fail again when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
 
 
 def _run_verb(arguments: list[str]) -> int:

@@ -1,12 +1,17 @@
-"""`jvlgs predict PATH --checkpoint DIR --output DIR`: segments a video, a folder of images or a folder of videos."""
+"""`jvlgs predict PATH --checkpoint DIR --output DIR`: segments videos, images or a live input."""
 
 import argparse
+import dataclasses
+import signal
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool
@@ -14,20 +19,32 @@ from jaxtyping import Bool
 from jvlgs_jax.cli.json_lines import print_json_line
 from jvlgs_jax.cli.use_arguments import add_checkpoint_argument, add_use_arguments, check_use
 from jvlgs_jax.cli.watch_arguments import add_watch_arguments, check_watch, watch_config
+from jvlgs_jax.data.live import LiveVideo, is_live, open_live
+from jvlgs_jax.data.sampling import Direction
 from jvlgs_jax.data.video import Video, open_video
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.output_folder import prepare_output
 from jvlgs_jax.inference.regions import load_regions
 from jvlgs_jax.inference.sources import find_videos
 from jvlgs_jax.inference.watching import Event
 
+if TYPE_CHECKING:
+    from jvlgs_jax.inference.predict import Probabilities
+    from jvlgs_jax.interop.model_folder import ModelBundle
+
 ALARM_RAISED = 1  # the exit code, if it is asked for
+MODES = {"look-ahead": Direction.LOOK_AHEAD, "past-only": Direction.PAST_ONLY}
 
 Watched = Bool[np.ndarray, "h w"]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this verb."""
-    parser.add_argument("path", type=Path, help="a video file, a folder of images, or a folder of either")
+    parser.add_argument(
+        "path",
+        help="a video file, a folder of images, a folder of either, the number of a camera, or the URL of a stream "
+        "(rtsp://...); a live input is ended by Ctrl-C or SIGTERM, and all results are then written",
+    )
     add_checkpoint_argument(parser)
     parser.add_argument(
         "--output",
@@ -39,6 +56,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_use_arguments(parser)
     add_watch_arguments(parser)
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        help="whether a frame is judged from itself and the next two frames, as published, or the last two, without "
+        "delay (default: as the model was trained; the other mode was not measured)",
+    )
+    parser.add_argument(
+        "--frame-rate",
+        type=float,
+        metavar="N",
+        help="of a live input: the most frames a second to take (default: the camera's own rate)",
+    )
+    parser.add_argument(
+        "--duration", type=float, metavar="SECONDS", help="of a live input: end after so long (default: never)"
+    )
     parser.add_argument(
         "--jsonl",
         action="store_true",
@@ -63,56 +95,135 @@ def run(args: argparse.Namespace) -> int:
     """Segments every video at `args.path` and prints one line for each."""
     check_use(args)
     check_watch(args)
-    sources = find_videos(args.path)
-    videos = {name: open_video(source) for name, source in sources.items()}
-    watched = _watched(args.regions, videos)
-    single = list(sources.values()) == [args.path]
-    outputs = {name: args.output if single else args.output / name for name in sources}
-    prepare_output(args.output, args.path)
-    for name, source in sources.items():
-        prepare_output(outputs[name], source)
+    chosen = _choose_videos(args)
+    watched = _watched(args.regions, {name: each.video for name, each in chosen.items()})
+    if not is_live(args.path):
+        prepare_output(args.output, Path(args.path))
+    for each in chosen.values():
+        prepare_output(each.output, each.source)
 
     # Imported here, so that help and bad paths need not wait for JAX.
     from jvlgs_jax.cli.checkpoint import checkpoint_name
     from jvlgs_jax.cli.model_choice import choose_model
     from jvlgs_jax.inference.predict import predict, tell_nobody
     from jvlgs_jax.inference.provenance import describe_model
-    from jvlgs_jax.inference.segmenter import Segmenter
 
     bundle, rule = choose_model(args)
+    if args.mode is not None:
+        bundle = dataclasses.replace(bundle, direction=MODES[args.mode])
     watch = watch_config(args, rule)
-    segmenter = Segmenter(bundle, args.clip_length)
+    segmenter = _segmenter(args, bundle)
     model = describe_model(checkpoint_name(args.checkpoint), bundle)
     alarms = 0
-    for name, video in videos.items():
-        summary = predict(
-            video,
-            segmenter,
-            watch,
-            outputs[name],
-            watched=watched.get(name),
-            origin={"model": model, **_describe_regions(args.regions, watched.get(name))},
-            tell=partial(_print_event, name) if args.jsonl else tell_nobody,
-        )
+    for name, (video, output, _) in chosen.items():
+        origin = {"model": model, **_describe_regions(args.regions, watched.get(name)), **_describe_promise(args)}
+        with _ended_by_signals(video, args.duration):
+            summary = predict(
+                video,
+                segmenter,
+                watch,
+                output,
+                watched=watched.get(name),
+                origin=origin,
+                tell=partial(_print_event, name) if args.jsonl else tell_nobody,
+            )
         alarms += summary.alarms
         if args.jsonl:
-            print_json_line({"event": "video_done", "video": name, **asdict(summary), "output": str(outputs[name])})
-        print(f"{outputs[name]}: {summary}", file=sys.stderr if args.jsonl else sys.stdout)
+            print_json_line({"event": "video_done", "video": name, **asdict(summary), "output": str(output)})
+        print(f"{output}: {summary}", file=sys.stderr if args.jsonl else sys.stdout)
     return ALARM_RAISED if alarms and args.exit_code else 0
 
 
-def _watched(regions: Path | None, videos: Mapping[str, Video]) -> dict[str, Watched]:
+class _Chosen(NamedTuple):
+    """A video, where its results go, and the file or folder that they must not replace."""
+
+    video: Video | LiveVideo
+    output: Path
+    source: Path | None
+
+
+def _choose_videos(args: argparse.Namespace) -> dict[str, _Chosen]:
+    """The videos at the path, by name; UserError for what cannot be opened."""
+    if is_live(args.path):
+        video = open_live(args.path, _notice, frames_per_second=args.frame_rate)
+        return {video.name: _Chosen(video, args.output, None)}
+    for option in ("frame_rate", "duration"):
+        if getattr(args, option) is not None:
+            raise UserError(f"--{option.replace('_', '-')}: {args.path} is no live input: leave it out")
+    sources = find_videos(Path(args.path))
+    single = list(sources.values()) == [Path(args.path)]
+    return {
+        name: _Chosen(open_video(source), args.output if single else args.output / name, source)
+        for name, source in sources.items()
+    }
+
+
+def _segmenter(args: argparse.Namespace, bundle: "ModelBundle") -> "Probabilities":
+    """Clips of several frames for recordings; for a live input, which must not wait for a clip, frame by frame."""
+    if is_live(args.path):
+        from jvlgs_jax.inference.streaming import StreamingSegmenter
+
+        return StreamingSegmenter(bundle)
+    from jvlgs_jax.inference.segmenter import Segmenter
+
+    return Segmenter(bundle, args.clip_length)
+
+
+@contextmanager
+def _ended_by_signals(video: Video | LiveVideo, duration: float | None) -> Iterator[None]:
+    """Lets Ctrl-C, SIGTERM or the time end a live input, after which its results are written; a second one ends all."""
+    if not isinstance(video, LiveVideo):
+        yield
+        return
+    previous = {int(number): signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        video.stop()
+        signal.signal(number, previous[number])
+
+    for number in previous:
+        signal.signal(number, stop)
+    timer = threading.Timer(duration or 0, video.stop)
+    if duration is not None:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _notice(line: str) -> None:
+    print(f"jvlgs: {line}", file=sys.stderr)
+
+
+def _watched(regions: Path | None, videos: Mapping[str, Video | LiveVideo]) -> dict[str, Watched]:
     """Where to look in each video, by name; empty for everywhere. UserError where the regions do not fit one."""
     if regions is None:
         return {}
     loaded = load_regions(regions)
-    return {name: loaded.watched(next(iter(video)).shape[:2]) for name, video in videos.items()}
+    return {name: loaded.watched(_frame_size(video)) for name, video in videos.items()}
+
+
+def _frame_size(video: Video | LiveVideo) -> tuple[int, int]:
+    return video.size if isinstance(video, LiveVideo) else next(iter(video)).shape[:2]
 
 
 def _describe_regions(regions: Path | None, watched: Watched | None) -> dict[str, dict[str, Any]]:
     if watched is None:
         return {}
     return {"regions": {"file": str(regions), "watched_share": round(float(watched.mean()), 6)}}
+
+
+def _describe_promise(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """What is known of the false alarms, where the model's own gate is used."""
+    from jvlgs_jax.runs.calibrated import describe_promise
+
+    if args.checkpoint is None or args.rule is not None:
+        return {}
+    promise = describe_promise(args.checkpoint, args.alarm)
+    return {} if promise is None else {"calibration": promise}
 
 
 def _print_event(video: str, event: Event) -> None:

@@ -36,6 +36,8 @@ def decode_image(encoded: bytes, path: Path) -> UInt8[np.ndarray, "h w 3"] | Pic
     """Returns the image in a file's content in RGB; UserError, naming `path`, for other than 8 or 16 bits."""
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     image = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags) if encoded else None
+    if image is None and encoded:  # such as a TIFF of floats with one channel, which is to be told of as that
+        image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise UserError(f"{path}: not a readable image: replace or remove it")
     if image.dtype not in (np.uint8, np.uint16):

@@ -44,6 +44,11 @@ class Video:
     channels: int
     gain: Gain = EIGHT_BITS
 
+    @property
+    def name(self) -> str:
+        """Of the file or folder."""
+        return self.path.name
+
     def __iter__(self) -> Iterator[Frame]:
         """Yields every frame from the first in grey levels: of 8 bits as it is stored, of more with fractions.
 

@@ -75,14 +75,17 @@ def _levels(frame: av.VideoFrame) -> UInt16[np.ndarray, "h w 1"]:
 
 
 def _decode(path: Path) -> Iterator[av.VideoFrame]:
-    declared = declaration(path).frame_count
-    count = 0
+    declared, rate = declaration(path)
+    count, last = 0, 0.0
     with _open(path) as container:
         stream = container.streams.video[0]
+        seconds = (container.duration or 0) / av.time_base
+        counted = stream.frames > 0  # else the count follows from a rate that may vary, and only the time is sure
         stream.thread_type = "AUTO"
         try:
             for frame in container.decode(stream):
                 count += 1
+                last = frame.time or last
                 if _FLOATS.search(frame.format.name):
                     raise UserError(
                         f"{path}: {frame.format.name} pixels, frames have 8 to 16 bits: convert it to gray16le in .mkv"
@@ -92,7 +95,8 @@ def _decode(path: Path) -> Iterator[av.VideoFrame]:
             raise UserError(
                 f"{path}: damaged after frame {count} of {declared} ({error.strerror}): copy the file again"
             ) from error
-    if count == 0 or count < WHOLE_SHARE * declared:
+    whole = count >= WHOLE_SHARE * declared if counted else last + 1 / rate >= WHOLE_SHARE * seconds
+    if count == 0 or not whole:
         raise UserError(f"{path}: cut short, {count} of {declared} frames can be read: copy the file again")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from math import fsum
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,8 +14,9 @@ from tqdm import tqdm
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.evaluator import ProbabilitySource
+from jvlgs_jax.evaluation.reliability import Reliability, ReliabilityTally
 from jvlgs_jax.inference.morphology import opening
-from jvlgs_jax.inference.postprocess import ConfidenceGate, MaskVote
+from jvlgs_jax.inference.postprocess import ConfidenceGate, MaskVote, describe_rule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +52,21 @@ class GateTrial:
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """The chosen gate, and what every gate of the grid does."""
+    """The chosen gate, what every gate of the grid does, and whether the probabilities mean what they say."""
 
     chosen: GateTrial
     trials: Sequence[GateTrial]
+    reliability: Reliability
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns the outcome as JSON's types."""
+        return {
+            "kind": "labelled",
+            "rule": describe_rule(self.chosen.gate),
+            "j": round(self.chosen.j, 6),
+            "false_alarm_rate": round(self.chosen.false_alarm_rate, 6),
+            "calibration_error": round(self.reliability.calibration_error, 6),
+        }
 
 
 def calibrate(
@@ -82,6 +95,7 @@ def calibrate(
         raise UserError(f"max_false_alarms is {max_false_alarms}, it must lie between 0 and 1")
     gates = (grid or GateGrid()).gates()
     tallies = [_Tally() for _ in gates]
+    reliability = ReliabilityTally()
     for scene in scenes:
         if scene.truth is None:
             raise UserError(f"scene {scene.name}: no truth to calibrate on: leave it out")
@@ -90,6 +104,7 @@ def calibrate(
         for probability, truth in zip(segmenter.probabilities(frames), scene.truth, strict=True):
             gas = truth > 0
             area = int(np.count_nonzero(gas))
+            reliability.add(probability, gas)
             for tally, mask in zip(tallies, masks.push(probability), strict=True):
                 tally.add(mask, gas, area)
         for tally in tallies:
@@ -108,8 +123,8 @@ def calibrate(
             f"no gate raises false alarms on at most {max_false_alarms:.2%} of the leak-free frames, the least is "
             f"{least:.2%}: raise the limit or train on"
         )
-    # max takes the first of equals
-    return Calibration(chosen=max(allowed, key=lambda trial: (trial.j, -trial.false_alarm_rate)), trials=trials)
+    chosen = max(allowed, key=lambda trial: (trial.j, -trial.false_alarm_rate))  # the first of equals
+    return Calibration(chosen=chosen, trials=trials, reliability=reliability.result())
 
 
 class _GridMasks:

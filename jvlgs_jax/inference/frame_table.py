@@ -1,8 +1,6 @@
 """frames.csv: what was seen in each frame of a video, one row a frame."""
 
 import csv
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from jvlgs_jax.inference.replacement import replacement
+from jvlgs_jax.inference.appended import open_after, saved_length
 
 
 class Box(NamedTuple):
@@ -49,9 +47,6 @@ class FrameRow(NamedTuple):
         return None if x is None or y is None or width is None or height is None else Box(x, y, width, height)
 
 
-WriteRow = Callable[[FrameRow], None]
-
-
 def describe_frame(
     frame: int, time_s: float, probability: Float32[np.ndarray, "h w"], mask: UInt8[np.ndarray, "h w"]
 ) -> FrameRow:
@@ -78,10 +73,24 @@ def describe_frame(
     )
 
 
-@contextmanager
-def frame_table(path: Path) -> Iterator[WriteRow]:
-    """Yields a function that appends one row to the table at `path`; an earlier table is replaced at the end."""
-    with replacement(path) as partial, partial.open("w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(FrameRow._fields)
-        yield writer.writerow
+class FrameTable:
+    """Appends rows to the table at `path`."""
+
+    def __init__(self, path: Path, length: int = 0) -> None:
+        """Begins the table, or goes on after the first `length` bytes of it, as `saved` returned them."""
+        self._file = open_after(path, length)
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        if length == 0:
+            self._writer.writerow(FrameRow._fields)
+
+    def write(self, row: FrameRow) -> None:
+        """Appends a row."""
+        self._writer.writerow(row)
+
+    def saved(self) -> int:
+        """Returns how many bytes of it are safe on the disk: all."""
+        return saved_length(self._file)
+
+    def close(self) -> None:
+        """Ends the table."""
+        self._file.close()

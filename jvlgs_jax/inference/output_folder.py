@@ -5,11 +5,17 @@ from pathlib import Path
 from jvlgs_jax.errors import UserError
 
 MASKS, OVERLAY, TABLE, EVENTS, REPORT = "masks", "overlay.mp4", "frames.csv", "events.json", "report.html"
+UNFINISHED = ".unfinished"  # holds them until they are whole
 
 
-def prepare_output(output: Path, source: Path) -> None:
-    """Makes the folder `output`, or raises the UserError that says why the results of `source` must not go there."""
-    if source.resolve() in {path.resolve() for path in (output, output / MASKS, output / OVERLAY)}:
+def prepare_output(output: Path, source: Path | None) -> None:
+    """Makes the folder `output`, or raises the UserError that says why the results of `source` must not go there.
+
+    None: a live input, which no results could replace.
+    """
+    if source is not None and source.resolve() in {
+        path.resolve() for path in (output, output / MASKS, output / OVERLAY)
+    }:
         raise UserError(f"{output}: results here would replace the input {source}: choose another output folder")
     if (output / MASKS).exists() and not (output / TABLE).exists():
         raise UserError(

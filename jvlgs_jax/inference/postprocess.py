@@ -62,7 +62,7 @@ class MinMaxOpening:
 
     def stream(self) -> MaskStream:
         """Starts a video; this rule has no memory."""
-        return _FrameByFrame(self.mask)
+        return _FrameByFrame(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ class ConfidenceGate:
 
     def stream(self) -> MaskStream:
         """Starts a video with no masks to vote."""
-        return _FrameByFrame(self.mask) if self.vote_frames == 1 else _Voted(self.mask, MaskVote(self.vote_frames))
+        return _FrameByFrame(self) if self.vote_frames == 1 else _Voted(self, MaskVote(self.vote_frames))
 
 
 NamedRule = ConfidenceGate | MinMaxOpening
@@ -204,11 +204,11 @@ def _without_small_regions(mask: UInt8[np.ndarray, "h w"], least: float) -> UInt
 class _FrameByFrame:
     """Has no memory."""
 
-    def __init__(self, mask: FrameRule) -> None:
-        self._mask = mask
+    def __init__(self, rule: "NamedRule") -> None:
+        self._rule = rule
 
     def push(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-        return self._mask(probability)
+        return self._rule.mask(probability)
 
 
 class MaskVote:
@@ -234,9 +234,9 @@ class MaskVote:
 class _Voted:
     """Lets the masks of a rule vote."""
 
-    def __init__(self, mask: FrameRule, vote: MaskVote) -> None:
-        self._mask = mask
+    def __init__(self, rule: ConfidenceGate, vote: MaskVote) -> None:
+        self._rule = rule
         self._vote = vote
 
     def push(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-        return self._vote.push(self._mask(probability))
+        return self._vote.push(self._rule.mask(probability))

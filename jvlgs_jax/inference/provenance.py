@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from jvlgs_jax.data.images import list_images
+from jvlgs_jax.data.live import LiveVideo
 from jvlgs_jax.data.video import Video
 from jvlgs_jax.interop.fingerprint import fingerprint
 from jvlgs_jax.interop.model_folder import ModelBundle
+
+Recording = Video | LiveVideo
 
 
 def describe_model(name: str, bundle: ModelBundle) -> dict[str, Any]:
@@ -22,15 +25,29 @@ def describe_model(name: str, bundle: ModelBundle) -> dict[str, Any]:
     }
 
 
-def describe_recording(video: Video, size: tuple[int, int]) -> dict[str, Any]:
-    """Returns what results say of a recording with frames of `size` (height, width), as JSON's types."""
+def describe_recording(video: Recording, size: tuple[int, int]) -> dict[str, Any]:
+    """Returns what results say of a recording with frames of `size` (height, width), as JSON's types.
+
+    A live input has no hash, but a time when it began; a password in its address is left out.
+    """
+    if isinstance(video, LiveVideo):
+        source = {"path": video.name, "began": video.began.isoformat(timespec="seconds")}
+    else:
+        source = {"path": str(video.path), "sha256": recording_sha256(video.path)}
     return {
-        "path": str(video.path),
-        "sha256": recording_sha256(video.path),
+        **source,
         "width": size[1],
         "height": size[0],
         "frames_per_second": video.frames_per_second,
     }
+
+
+def identify_recording(video: Recording) -> list[Any]:
+    """Returns what tells at once whether a recording is still the same one: names, sizes and times of its files."""
+    if isinstance(video, LiveVideo):
+        return [video.address, video.size]
+    files = list_images(video.path) if video.path.is_dir() else (video.path,)
+    return [str(video.path.resolve()), [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]]
 
 
 def recording_sha256(path: Path) -> str:

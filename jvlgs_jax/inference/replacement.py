@@ -14,23 +14,29 @@ def replacement(path: Path) -> Iterator[Path]:
     left at the temporary path is removed by the next one. The suffix is kept, since some writers choose by it.
     """
     partial = path.with_name(f".partial-{path.name}")
-    _remove(partial)
+    remove(partial)
     try:
         yield partial
-        if path.is_dir():  # unlike a file, a folder cannot be replaced in one step
-            earlier = path.with_name(f".earlier-{path.name}")
-            _remove(earlier)
-            path.rename(earlier)
-            partial.rename(path)
-            _remove(earlier)
-        else:
-            partial.replace(path)
+        put_in_place(partial, path)
     except BaseException:
-        _remove(partial)
+        remove(partial)
         raise
 
 
-def _remove(path: Path) -> None:
+def put_in_place(made: Path, path: Path) -> None:
+    """Moves a whole file or folder to `path`, on the same disk, in place of what stood there before."""
+    if path.is_dir():  # unlike a file, a folder cannot be replaced in one step
+        earlier = path.with_name(f".earlier-{path.name}")
+        remove(earlier)
+        path.rename(earlier)
+        made.rename(path)
+        remove(earlier)
+    else:
+        made.replace(path)
+
+
+def remove(path: Path) -> None:
+    """Removes a file, a folder with all it holds, or nothing."""
     if path.is_dir():
         shutil.rmtree(path)
     else:

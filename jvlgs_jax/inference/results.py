@@ -1,109 +1,113 @@
-"""The files of one prediction, written frame by frame; they appear together, whole."""
+"""What is written of one prediction: frame by frame into files of its own, and whole when it is published."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, UInt8
 
 from jvlgs_jax.data.gain import Frame, whole_levels
-from jvlgs_jax.data.video import Video
 from jvlgs_jax.inference.alarms import Alarm
-from jvlgs_jax.inference.event_log import EventLog, event_log
-from jvlgs_jax.inference.frame_table import WriteRow, frame_table
-from jvlgs_jax.inference.output_folder import EVENTS, MASKS, OVERLAY, REPORT, TABLE
+from jvlgs_jax.inference.output_folder import EVENTS, REPORT
 from jvlgs_jax.inference.overlay import draw_overlay
-from jvlgs_jax.inference.provenance import describe_recording
+from jvlgs_jax.inference.provenance import Recording, describe_recording
 from jvlgs_jax.inference.replacement import replacement
 from jvlgs_jax.inference.report import Findings, render_report
+from jvlgs_jax.inference.result_files import ResultFiles
 from jvlgs_jax.inference.snapshots import Snapshots
 from jvlgs_jax.inference.summary import Summary
 from jvlgs_jax.inference.timeline import Timeline
-from jvlgs_jax.inference.video_writer import WriteFrame, video_writer
 from jvlgs_jax.inference.watching import Event, News, Observation, WatchConfig
 
 About = Mapping[str, Mapping[str, Any]]
 """Where results come from and how they were made, as JSON's types: facts by name, by part."""
 
 
-class ResultFiles(NamedTuple):
-    """The files that are open while a video is segmented."""
+@dataclass
+class Story:
+    """What is kept in memory of a video, whatever its length.
 
-    masks: Path
-    write_frame: WriteFrame
-    write_row: WriteRow
-    events: EventLog
-    report: Path
+    Attributes:
+        size: (height, width) of its frames.
+        timeline: its course.
+        snapshots: pictures of alarms.
+        summary: counts.
+        alarm: that is on.
+    """
 
-
-@contextmanager
-def result_files(output: Path, frames_per_second: float) -> Iterator[ResultFiles]:
-    """Yields the files; those of an earlier run in the folder `output` are replaced if the block ends well."""
-    with (
-        replacement(output / MASKS) as masks,
-        video_writer(output / OVERLAY, frames_per_second) as write_frame,
-        frame_table(output / TABLE) as write_row,
-        event_log(output / EVENTS) as events,
-        replacement(output / REPORT) as report,
-    ):
-        masks.mkdir()
-        yield ResultFiles(masks, write_frame, write_row, events, report)
+    size: tuple[int, int] = (0, 0)
+    timeline: Timeline = field(default_factory=Timeline)
+    snapshots: Snapshots = field(default_factory=Snapshots)
+    summary: Summary = field(default_factory=Summary)
+    alarm: Alarm | None = None
 
 
 class Recorder:
     """Writes what is seen in one video. What it keeps in memory does not grow with the video's length."""
 
     def __init__(
-        self, files: ResultFiles, video: Video, watch: WatchConfig, watched: Bool[np.ndarray, "h w"] | None
+        self,
+        files: ResultFiles,
+        video: Recording,
+        watch: WatchConfig,
+        watched: Bool[np.ndarray, "h w"] | None,
+        story: Story,
     ) -> None:
-        """Starts a video that is watched so, and where `watched` says."""
+        """Starts a video that is watched so, and where `watched` says, or goes on with its `story`, which it keeps."""
         self._files, self._video, self._watch, self._watched = files, video, watch, watched
-        self._size = (0, 0)
-        self._timeline = Timeline()
-        self._snapshots = Snapshots()
-        self.summary = Summary()
+        self._story = story
 
-    def add(self, frame: Frame, seen: Observation) -> None:
-        """Writes the next frame."""
-        self._size = frame.shape[:2]
-        self._write_mask(seen.row.frame, seen.mask)
+    @property
+    def summary(self) -> Summary:
+        """What was found so far."""
+        return self._story.summary
+
+    def add(self, frame: Frame, seen: Observation) -> UInt8[np.ndarray, "H W 3"]:
+        """Writes the next frame; returns its overlay."""
+        story = self._story
+        story.size = frame.shape[:2]
+        self._files.write_mask(seen.row.frame, seen.mask)
         picture = draw_overlay(whole_levels(frame), seen.probability, seen.mask, seen.row, self._watched)
         self._files.write_frame(picture)
         self._files.write_row(seen.row)
-        self._timeline.push(seen.row)
-        self.summary = self.summary.with_frame(seen)
+        story.timeline.push(seen.row)
+        story.summary = story.summary.with_frame(seen)
+        story.alarm = seen.alarm
         if seen.alarm is not None:
-            self._snapshots.see(seen.row, picture)
+            story.snapshots.see(seen.row, picture)
         for event in seen.events:
             self.add_event(event)
+        return picture
 
     def add_event(self, event: Event) -> None:
         """Writes something that happened at the frame last added."""
         self._files.events.add(event)
         if event.news is News.ALARM_ENDED and isinstance(event.about, Alarm):
-            self._snapshots.end(event.about)
+            self._story.snapshots.end(event.about)
+            self._story.alarm = None
 
-    def finish(self, origin: About) -> None:
-        """Writes what there is to say once every frame is there; `origin` is of the model and what else led here."""
-        about = {"video": describe_recording(self._video, self._size), **origin, **self._watch.to_json()}
-        self._files.events.finish({"summary": asdict(self.summary), **about})
+    def publish(self, output: Path, origin: About) -> None:
+        """Writes events.json and report.html to the folder `output`: all there is to say so far.
+
+        `origin` is of the model and what else led here. Its "video", if any, adds to what is read from the video, or
+        says it otherwise: an uploaded file has another name where it came from.
+        """
+        story = self._story
+        recording = {**describe_recording(self._video, story.size), **origin.get("video", {})}
+        about = {**origin, "video": recording, **self._watch.to_json()}
+        self._files.events.publish(output / EVENTS, {"summary": asdict(story.summary), **about}, story.alarm)
         found = Findings(
-            title=self._video.path.name,
+            title=Path(recording["path"]).name,
             frames_per_second=self._video.frames_per_second,
             made=datetime.now(UTC),
             evidence=self._watch.alarm.on,
-            summary=self.summary,
-            spans=self._timeline.spans,
-            snapshots=self._snapshots.in_order(),
+            summary=story.summary,
+            spans=story.timeline.spans,
+            snapshots=story.snapshots.in_order(),
             about=about,
         )
-        self._files.report.write_text(render_report(found), encoding="utf-8")
-
-    def _write_mask(self, frame: int, mask: UInt8[np.ndarray, "h w"]) -> None:
-        _, encoded = cv2.imencode(".png", 255 * mask)
-        (self._files.masks / f"{frame:06d}.png").write_bytes(encoded.tobytes())
+        with replacement(output / REPORT) as partial:
+            partial.write_text(render_report(found), encoding="utf-8")

@@ -1,8 +1,9 @@
 """Gas probabilities for every frame of a video, in one pass and bounded memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain, islice, repeat
+from itertools import islice, repeat
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from jaxtyping import Array, Float, Float32
 
 from jvlgs_jax.data.clips import WINDOW_LENGTH
 from jvlgs_jax.data.gain import Frame
-from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.planes import PlaneMemory, input_planes
 from jvlgs_jax.data.prompts import PromptTokens, tokenize
 from jvlgs_jax.data.resize import resize
 from jvlgs_jax.data.sampling import Direction
@@ -23,6 +24,33 @@ from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
 
 CLIP_LENGTH = 8  # frames a network call
 Features = list[Float[Array, "t _ _ _"]]  # of each of t frames, as `Jvlgs.encode_video` makes them
+
+StartsView = Callable[[Frame], bool]
+"""Is asked of each frame of a video, in order, whether the camera shows a new view from it on."""
+
+
+def same_view(frame: Frame) -> bool:
+    """Says of every frame that the camera has not moved."""
+    return False
+
+
+@dataclass
+class SegmenterMemory:
+    """What a segmenter keeps of a video between two network calls; with it, another one goes on exactly from there.
+
+    Attributes:
+        planes: of the frames read so far; None before the first.
+        past: features of the last frames, as far back as a window reaches.
+        early: windows that began before the video and are still to be left out.
+        unanswered: frames read whose windows are not complete.
+        answered: frames whose probabilities have been computed.
+    """
+
+    planes: PlaneMemory | None = None
+    past: list[Float32[np.ndarray, "t _ _ _"]] = field(default_factory=list)
+    early: int = 0
+    unanswered: int = 0
+    answered: int = 0
 
 
 class Segmenter:
@@ -43,7 +71,7 @@ class Segmenter:
             raise UserError(f"clip length is {clip_length}, the least is 1: use a longer clip")
         self._config = bundle.model.config
         self._state = nnx.state(bundle.model)
-        self._text = _encode_text(self._config, self._state, tokenize(bundle.prompts))
+        self._text = encode_text(self._config, self._state, tokenize(bundle.prompts))
         self._planes = bundle.planes
         self._input_size = bundle.input_size
         self._clip_length = clip_length
@@ -53,64 +81,74 @@ class Segmenter:
         order = range(WINDOW_LENGTH) if self._ahead else reversed(range(WINDOW_LENGTH))
         self._windows = np.arange(clip_length)[:, None] + bundle.step * np.array(list(order))
 
-    def probabilities(self, frames: Iterable[Frame]) -> Iterator[Float32[np.ndarray, "h w"]]:
+    def probabilities(
+        self, frames: Iterable[Frame], *, starts_view: StartsView = same_view, memory: SegmenterMemory | None = None
+    ) -> Iterator[Float32[np.ndarray, "h w"]]:
         """Yields the gas probability of each pixel of each frame of one video, at the frames' own size.
 
         The probabilities of frame i depend on the frames of its window, i and i + step and i + 2 step, or before it if
         the model's direction is past only, and whatever of the past its input planes hold. Where a window reaches past
         an end of the video, the frame at that end stands in, as in training. At most `clip_length` frames are read
         ahead of the results, and 2 step more by a model that looks ahead.
+
+        Args:
+            frames: of the video, or of what is left of it to one with a `memory`.
+            starts_view: where the camera has moved; input planes forget there what they held of the old view.
+            memory: kept up to date, and what to go on from. It is whole whenever the network is called, and whenever
+                as many results have been taken as it says were answered.
         """
+        memory = SegmenterMemory() if memory is None else memory
+        if memory.planes is None:
+            memory.early = self._reach if self._ahead else 0
         frames = iter(frames)
-        first = next(frames, None)
-        if first is None:
-            return
-        past: Features = []
-        unanswered, early = 0, self._reach if self._ahead else 0  # windows that begin before the video
-        for features, count in self._features(self._network_planes(chain([first], frames))):
-            unanswered += count
-            if unanswered == 0:
-                return
-            past = past or [jnp.repeat(level[:1], self._reach, axis=0) for level in features]
-            timeline = [jnp.concatenate(levels) for levels in zip(past, features, strict=True)]
-            past = [level[-self._reach :] for level in timeline]
-            windows = [level[self._windows] for level in timeline]
-            logits = np.asarray(segment_windows(self._config, self._state, windows, self._text, size=self._input_size))
-            answers = logits[early:][:unanswered]
-            early = max(early - len(logits), 0)
-            unanswered -= len(answers)
-            for answer in answers:
-                yield native_probability(answer, first.shape[:2])
+        size = (0, 0)
+        while clip := list(islice(frames, self._clip_length)):
+            size = clip[0].shape[:2]
+            for logits in self._answers(self._encode(clip, starts_view, memory), len(clip), memory):
+                yield native_probability(logits, size)
+        while memory.unanswered:
+            last = [jnp.repeat(jnp.asarray(level[-1:]), self._clip_length, axis=0) for level in memory.past]
+            for logits in self._answers(last, 0, memory):
+                yield native_probability(logits, size)
 
-    def _network_planes(self, frames: Iterable[Frame]) -> Iterator[Float32[np.ndarray, "h w 3"]]:
-        stream = input_planes(self._planes).stream()
-        for frame in frames:
-            yield resize(stream.push(frame), self._input_size)
+    def _encode(self, clip: list[Frame], starts_view: StartsView, memory: SegmenterMemory) -> Features:
+        """The features of the next frames; a clip that is not full is filled with its last frame."""
+        planes = input_planes(self._planes)
+        stream = planes.stream(memory.planes)
+        seen = []
+        for frame in clip:
+            if starts_view(frame):
+                stream = planes.stream()
+            seen.append(resize(stream.push(frame), self._input_size))
+        memory.planes = stream.memory
+        filled = np.stack([*seen, *repeat(seen[-1], self._clip_length - len(seen))])
+        return encode_clip(self._config, self._state, filled, planes=self._planes)
 
-    def _features(self, planes: Iterator[Float32[np.ndarray, "h w 3"]]) -> Iterator[tuple[Features, int]]:
-        """Yields the features of a clip after the other, and how many of its frames are new.
-
-        Once the video has ended, its last frame goes on for ever.
-        """
-        features: Features = []
-        while clip := list(islice(planes, self._clip_length)):
-            filled = np.stack([*clip, *repeat(clip[-1], self._clip_length - len(clip))])
-            features = encode_clip(self._config, self._state, filled, planes=self._planes)
-            yield features, len(clip)
-        last = [jnp.broadcast_to(level[-1:], level.shape) for level in features]
-        while True:
-            yield last, 0
+    def _answers(self, features: Features, new: int, memory: SegmenterMemory) -> Float32[np.ndarray, "n h w"]:
+        """The logits of the frames whose windows are complete with these features, of which `new` are of new frames."""
+        past = memory.past or [jnp.repeat(level[:1], self._reach, axis=0) for level in features]
+        timeline = [jnp.concatenate(levels) for levels in zip(past, features, strict=True)]
+        windows = [level[self._windows] for level in timeline]
+        logits = np.asarray(segment_windows(self._config, self._state, windows, self._text, size=self._input_size))
+        memory.past = [np.asarray(level[-self._reach :]) for level in timeline]
+        memory.unanswered += new
+        answers = logits[memory.early :][: memory.unanswered]
+        memory.early = max(memory.early - len(logits), 0)
+        memory.unanswered -= len(answers)
+        memory.answered += len(answers)
+        return answers
 
 
 @partial(jax.jit, static_argnames="config")
-def _encode_text(config: JvlgsConfig, state: nnx.State, tokens: PromptTokens) -> Float[Array, "p d"]:
-    return _model(config, state).encode_text(tokens)
+def encode_text(config: JvlgsConfig, state: nnx.State, tokens: PromptTokens) -> Float[Array, "p d"]:
+    """The features of a prompt set, which stay the same for a whole video."""
+    return evaluated_model(config, state).encode_text(tokens)
 
 
 @partial(jax.jit, static_argnames=("config", "planes"))
 def encode_clip(config: JvlgsConfig, state: nnx.State, clip: Float[Array, "t h w 3"], *, planes: str) -> Features:
     """The features of a clip's frames: the first of the two compiled calls that do a segmenter's work."""
-    features = _model(config, state).encode_video(input_planes(planes).normalize(clip)[None])
+    features = evaluated_model(config, state).encode_video(input_planes(planes).normalize(clip)[None])
     return [level[0] for level in features]
 
 
@@ -124,11 +162,11 @@ def segment_windows(
     size: tuple[int, int],
 ) -> Float32[Array, "w h w2"]:
     """The logits of windows of three frames' features: the second of the two."""
-    output = _model(config, state).segment(windows, text, size)
+    output = evaluated_model(config, state).segment(windows, text, size)
     return output.logits[:, 0, ..., 0].astype(jnp.float32)
 
 
-def _model(config: JvlgsConfig, state: nnx.State) -> Jvlgs:
+def evaluated_model(config: JvlgsConfig, state: nnx.State) -> Jvlgs:
     """The network in eval mode, whatever mode its state comes from."""
     model = abstract_model(config)
     model.eval()

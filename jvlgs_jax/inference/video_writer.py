@@ -1,7 +1,7 @@
 """Writes RGB frames as a video that every player opens."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
-from jvlgs_jax.inference.replacement import replacement
+from jvlgs_jax.inference.replacement import put_in_place, replacement
 
 WriteFrame = Callable[[UInt8[np.ndarray, "h w 3"]], None]
 
@@ -28,7 +28,8 @@ def video_writer(path: Path, frames_per_second: float) -> Iterator[WriteFrame]:
     with replacement(path) as partial, av.open(partial, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.pix_fmt = "yuv420p"
-        stream.options = {"preset": "veryfast", "crf": "20"}
+        # Without B-frames, times of decoding are times of showing, so that videos can be joined
+        stream.options = {"preset": "veryfast", "crf": "20", "bf": "0"}
 
         def write(frame: UInt8[np.ndarray, "h w 3"]) -> None:
             height, width, _ = frame.shape
@@ -39,3 +40,63 @@ def video_writer(path: Path, frames_per_second: float) -> Iterator[WriteFrame]:
 
         yield write
         container.mux(stream.encode())
+
+
+class VideoParts:
+    """A long video in parts, each of them a whole file that a killed process leaves behind, joined in the end."""
+
+    def __init__(self, folder: Path, frames_per_second: float, parts: int = 0) -> None:
+        """Goes on after the first `parts` parts in `folder`; others there are removed."""
+        folder.mkdir(exist_ok=True)
+        for path in sorted(folder.iterdir())[parts:]:
+            path.unlink()
+        self._folder, self._frames_per_second = folder, frames_per_second
+        self._parts = parts
+        self._writing = ExitStack()
+        self._write: WriteFrame | None = None
+
+    def write(self, frame: UInt8[np.ndarray, "h w 3"]) -> None:
+        """Appends one RGB frame."""
+        if self._write is None:
+            self._write = self._writing.enter_context(video_writer(self._part(self._parts), self._frames_per_second))
+        self._write(frame)
+
+    def saved(self) -> int:
+        """Ends the part that is being written; returns how many there are."""
+        if self._write is not None:
+            self._writing.close()
+            self._write = None
+            self._parts += 1
+        return self._parts
+
+    def join(self, path: Path) -> None:
+        """Moves all parts to `path`, as one video."""
+        parts = [self._part(number) for number in range(self.saved())]
+        if len(parts) == 1:
+            put_in_place(parts[0], path)
+            return
+        with replacement(path) as partial:
+            join_videos(parts, partial)
+
+    def _part(self, number: int) -> Path:
+        return self._folder / f"{number:06d}.mp4"
+
+
+def join_videos(parts: Sequence[Path], path: Path) -> None:
+    """Writes several videos of one `video_writer`'s making as one, without encoding them again."""
+    with av.open(path, "w", format="mp4") as joined:
+        target, shift = None, 0
+        for part in parts:
+            with av.open(part) as container:
+                source = container.streams.video[0]
+                if target is None:
+                    target = joined.add_stream_from_template(source)
+                end = shift
+                for packet in container.demux(source):
+                    if packet.pts is None or packet.dts is None:  # the demuxer's last, which is empty
+                        continue
+                    end = shift + packet.pts + (packet.duration or 0)
+                    packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                    packet.stream = target
+                    joined.mux(packet)
+                shift = end

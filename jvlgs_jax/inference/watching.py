@@ -1,5 +1,6 @@
 """One video watched frame by frame: probabilities in, masks, rows of the table and events out. Nothing is written."""
 
+from collections import deque
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -95,24 +96,42 @@ class Watcher:
         self._masks = config.rule.stream()
         self._alarms = AlarmStream(config.alarm, frames_per_second)
         self._camera = CameraMotion(config.camera, frames_per_second)
+        self._moved: deque[bool] = deque()  # of the frames that were looked at ahead of their probabilities
         self._frames_per_second = frames_per_second
         self._watched = watched
         self._suspension: Suspension | None = None
         self._frames = 0
 
+    def starts_view(self, frame: Frame) -> bool:
+        """Looks at a frame ahead of `push`, and returns whether the camera shows a new view from it on.
+
+        For a segmenter, which needs to know before it makes the frame's probabilities. Frames that were not looked at
+        so are looked at in `push`.
+        """
+        self._moved.append(self._camera.push(frame))
+        return self._camera.starts_view
+
     def push(self, frame: Frame, probability: Float32[np.ndarray, "h w"]) -> Observation:
         """Returns what there is to say of the next frame and its gas probabilities."""
+        moved = self._moved.popleft() if self._moved else self._camera.push(frame)
+        return self.judge(probability, moved=moved)
+
+    def judge(self, probability: Float32[np.ndarray, "h w"], *, moved: bool) -> Observation:
+        """Returns what there is to say of the next frame where it is known whether the camera moves."""
         if self._watched is not None:
             probability = np.where(self._watched, probability, np.float32(0))
         mask = self._masks.push(probability)
         row = describe_frame(self._frames, self._frames / self._frames_per_second, probability, mask)
         self._frames += 1
-        moved = self._camera.push(frame)
         remaining = _largest_within(self._alarms.place, probability)
         step = self._alarms.push(row, remaining=remaining, suspended=moved)
         events = (*_alarm_events(step), *self._suspend(row, moved=moved))
         row = row._replace(alarm=int(step.alarm is not None), suspended=int(moved))
         return Observation(row, probability, mask, step.alarm, events)
+
+    def forget_ahead(self) -> None:
+        """Drops what was seen in frames that were looked at ahead, which then never come."""
+        self._moved.clear()
 
     def finish(self) -> tuple[Event, ...]:
         """Ends the video; returns the end of what was still going on."""

@@ -1,7 +1,8 @@
-"""Tells whether two models are the same one."""
+"""Tells whether two models, or two files, are the same one."""
 
 import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 from flax import nnx
@@ -25,3 +26,9 @@ def fingerprint(bundle: ModelBundle) -> str:
         digest.update(f"{path} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

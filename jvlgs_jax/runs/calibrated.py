@@ -1,14 +1,23 @@
-"""Gives a model the confidence gate that suits it, chosen on validation videos."""
+"""Gives a model the confidence gate that suits it, chosen on labelled videos or on footage without leaks."""
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jvlgs_jax.data.scene import Scene
+from jvlgs_jax.data.video import Video
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.calibration import Calibration, GateGrid, calibrate
-from jvlgs_jax.inference.postprocess import describe_rule
+from jvlgs_jax.evaluation.calibration_plot import draw_false_alarms, draw_reliability
+from jvlgs_jax.evaluation.leak_free import FalseAlarmLimit, LeakFreeCalibration, calibrate_leak_free
+from jvlgs_jax.inference.postprocess import ConfidenceGate, describe_rule, rule_from
+from jvlgs_jax.inference.replacement import replacement
 from jvlgs_jax.inference.segmenter import Segmenter
 from jvlgs_jax.interop.model_folder import ModelBundle, save_model, save_rule
+
+CALIBRATION, PLOT = "calibration.json", "calibration.svg"
 
 
 def calibrate_model(
@@ -22,12 +31,62 @@ def calibrate_model(
     """Chooses the model's gate on `scenes`, see `calibrate`, and writes it to `output`, for `predict` to use.
 
     Where `output` is a model folder only its rule changes, so that it must be the bundle's own; otherwise a whole model
-    is written there. Nothing is written where no gate keeps the limit.
+    is written there. What the choice rests on is beside it, in numbers and as a reliability plot. Nothing is written
+    where no gate keeps the limit.
     """
     calibration = calibrate(Segmenter(bundle), scenes, max_false_alarms=max_false_alarms, grid=grid)
-    rule = describe_rule(calibration.chosen.gate)
+    plot = draw_reliability(calibration.reliability)
+    _write(bundle, output, calibration.chosen.gate, calibration.to_json(), plot)
+    return calibration
+
+
+def calibrate_model_leak_free(
+    bundle: ModelBundle, videos: Iterable[Video], output: Path, limit: FalseAlarmLimit
+) -> LeakFreeCalibration:
+    """Chooses the model's gate on footage without leaks, see `calibrate_leak_free`, and writes it as above.
+
+    What the gate does beside its thresholds stays as it was.
+    """
+    rule = None if bundle.rule is None else rule_from(bundle.rule)
+    base = rule if isinstance(rule, ConfidenceGate) else None
+    calibration = calibrate_leak_free(Segmenter(bundle), videos, limit, base=base)
+    _write(bundle, output, calibration.chosen.gate, calibration.to_json(), draw_false_alarms(calibration))
+    return calibration
+
+
+def read_calibration(folder: Path) -> dict[str, Any] | None:
+    """Returns what a model folder's gate rests on; None where nothing is said of it. UserError for a damaged file."""
+    path = folder / CALIBRATION
+    if not path.is_file():
+        return None
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: damaged ({error}): calibrate again, or remove it") from error
+
+
+def describe_promise(folder: Path, alarm: str | None) -> dict[str, Any] | None:
+    """Returns what results say of the false alarms that a model folder's gate was calibrated for, as JSON's types.
+
+    None where it was not calibrated so, or not with these settings of alarms.
+    """
+    said = read_calibration(folder)
+    if said is None or said.get("kind") != "leak_free" or said["alarm"] != alarm:
+        return None
+    return {
+        "false_alarms": f"at most {said['bound_per_hour']:g} an hour at {said['confidence']:.0%} confidence, on "
+        "footage like that calibrated on",
+        "hours_of_footage": said["hours"],
+        "alarms_in_it": said["alarms"],
+    }
+
+
+def _write(bundle: ModelBundle, output: Path, gate: ConfidenceGate, said: dict[str, Any], plot: str) -> None:
+    rule = describe_rule(gate)
     if output.exists():
         save_rule(output, rule)
     else:
         save_model(output, replace(bundle, rule=rule))
-    return calibration
+    for name, text in ((CALIBRATION, json.dumps(said, indent=2) + "\n"), (PLOT, plot)):
+        with replacement(output / name) as partial:
+            partial.write_text(text, encoding="utf-8")

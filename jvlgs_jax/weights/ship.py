@@ -10,8 +10,9 @@ import numpy as np
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.replacement import replacement
+from jvlgs_jax.interop.fingerprint import sha256
 from jvlgs_jax.interop.model_folder import DESCRIPTION, WEIGHTS, ModelBundle, save_model
-from jvlgs_jax.weights.shipped import CARD, ENTRY, ShippedEntry, ShippedModel, sha256, shipped_models
+from jvlgs_jax.weights.shipped import CARD, ENTRY, ShippedEntry, ShippedModel, shipped_models
 
 MAX_BYTES = 16_000_000
 PRECISIONS = {"float16": np.dtype(np.float16), "bfloat16": np.dtype(ml_dtypes.bfloat16)}

@@ -4,7 +4,6 @@ Their `model.json` says under "shipped" what a listing shows and what the weight
 """
 
 import difflib
-import hashlib
 from dataclasses import asdict, dataclass
 from math import prod
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.interop.fingerprint import sha256
 from jvlgs_jax.interop.model_folder import DESCRIPTION, WEIGHTS, ModelBundle, load_model, read_description
 
 FOLDER = Path(__file__).parent
@@ -88,12 +88,6 @@ class ShippedModel:
         """Returns the model, in evaluation mode, once its weights have been checked."""
         self.check()
         return load_model(self.folder)
-
-
-def sha256(path: Path) -> str:
-    """Returns the SHA-256 of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def shipped_models(folder: Path | None = None) -> list[ShippedModel]:

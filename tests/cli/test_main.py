@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -107,3 +108,17 @@ def test_the_module_runs_as_the_command():
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == 2
     assert "did you mean 'predict'" in result.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_the_command_quietly():
+    reading, writing = os.pipe()
+    os.close(reading)
+    script = (
+        "from jvlgs_jax.cli import main as frame;"
+        "frame._run_verb = lambda arguments: print('a model') or 0; raise SystemExit(frame.main([]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")

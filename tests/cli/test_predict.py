@@ -1,16 +1,23 @@
 import csv
+import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 
 from jvlgs_jax.cli import model_choice
+from jvlgs_jax.cli import predict as cli_predict
 from jvlgs_jax.cli.main import main
-from jvlgs_jax.inference import provenance, segmenter
+from jvlgs_jax.data.live import open_live
+from jvlgs_jax.data.sampling import Direction
+from jvlgs_jax.inference import provenance, segmenter, streaming
 from jvlgs_jax.inference.postprocess import mask_rule
 from jvlgs_jax.inference.segmenter import Segmenter
 from jvlgs_jax.inference.video_writer import video_writer
@@ -22,8 +29,9 @@ class _Network(Segmenter):
     def __init__(self, bundle, clip_length):
         assert (bundle, clip_length) == ("bundle", 8)
 
-    def probabilities(self, frames):
+    def probabilities(self, frames, *, memory, **more):
         for frame in frames:
+            memory.answered += 1
             yield np.float32(0.1) + frame[..., 0] * np.float32(0.8 / 255)
 
 
@@ -143,12 +151,105 @@ def test_a_video_damaged_in_the_middle_leaves_its_earlier_results(tmp_path, caps
     assert len(_gas(output)) == len(list((output / "masks").iterdir())) == 20
 
 
+QUICK = ("--alarm", "window_s=0.2")  # 2 of 3 frames
+
+
+class _Streaming(_Network):
+    """The same, for a live input."""
+
+    def __init__(self, bundle):
+        super().__init__(bundle, 8)
+
+
+def _capture(frames, stop):
+    """What opens a camera that gives so many frames and then calls `stop`."""
+    left = [1, *[1] * frames]  # the first is for the look that is taken before the start
+
+    class Capture:
+        def isOpened(self):  # noqa: N802
+            return True
+
+        def read(self):
+            if not left:
+                stop()
+                return False, None
+            left.pop()
+            time.sleep(0.02)
+            return True, np.full((48, 64, 3), 255, np.uint8)
+
+        def get(self, propId):
+            return 1000.0
+
+        def release(self):
+            pass
+
+    return lambda address: Capture()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_a_live_input_whose_results_are_then_written(tmp_path, monkeypatch, capsys, number):
+    monkeypatch.setattr(streaming, "StreamingSegmenter", _Streaming)
+    opened = _capture(6, lambda: os.kill(os.getpid(), number))
+    monkeypatch.setattr(cli_predict, "open_live", partial(open_live, open_capture=opened))
+    before = signal.getsignal(number)
+    arguments = ("--frame-rate", "100", "--exit-code", "--alarm", "window_s=0")
+    assert _predict("rtsp://user:secret@host/yard", tmp_path, *arguments) == 1
+    assert signal.getsignal(number) is before
+    assert _gas(tmp_path) == ["1"] * 6
+    assert _events(tmp_path)["video"]["path"] == "rtsp://host/yard"
+    captured = capsys.readouterr()
+    assert "6 frames, 6 with gas, 1 alarm" in captured.out
+    assert "jvlgs: rtsp://host/yard: the stream is lost, trying again in 1 s" in captured.err
+    assert "secret" not in captured.out + captured.err
+
+
+def test_the_report_says_what_false_alarms_the_gate_was_calibrated_for(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model").mkdir()
+    said = {"kind": "leak_free", "alarm": None, "bound_per_hour": 0.9, "confidence": 0.95, "hours": 3.3, "alarms": 0}
+    (tmp_path / "model" / "calibration.json").write_text(json.dumps(said))
+    clip = _video(tmp_path / "clip.mp4")
+    assert _predict(clip, tmp_path / "out") == 0
+    promise = _events(tmp_path / "out")["calibration"]
+    assert promise["false_alarms"].startswith("at most 0.9 an hour at 95% confidence")
+    assert promise["false_alarms"] in (tmp_path / "out" / "report.html").read_text()
+    for other in (QUICK, ("--rule", "confidence_gate:low=0.2")):
+        assert _predict(clip, tmp_path / "out", *other) == 0
+        assert "calibration" not in _events(tmp_path / "out")
+    (tmp_path / "model" / "calibration.json").write_text("{")
+    assert _predict(clip, tmp_path / "out") == 2
+    assert "calibration.json: damaged" in capsys.readouterr().err
+
+
+def test_options_of_a_live_input_are_for_no_other(tmp_path, capsys):
+    for option in ("--frame-rate", "--duration"):
+        assert _predict(_video(tmp_path / "clip.mp4"), tmp_path / "out", option, "5") == 2
+        assert f"{option}: {tmp_path / 'clip.mp4'} is no live input" in capsys.readouterr().err
+
+
+def test_a_mode_turns_the_models_windows(tmp_path, monkeypatch):
+    @dataclasses.dataclass
+    class Bundle:
+        direction: Direction = Direction.LOOK_AHEAD
+
+    used = []
+
+    class Network(_Network):
+        def __init__(self, bundle, clip_length):
+            used.append(bundle.direction)
+
+    monkeypatch.setattr(model_choice, "choose_model", lambda args: (Bundle(), mask_rule("confidence_gate")))
+    monkeypatch.setattr(provenance, "describe_model", lambda name, bundle: {})
+    monkeypatch.setattr(segmenter, "Segmenter", Network)
+    _video(tmp_path / "clip.mp4")
+    for more in ((), ("--mode=past-only",), ("--mode=look-ahead",)):
+        assert _predict(tmp_path / "clip.mp4", tmp_path / "out", *more) == 0
+    assert used == [Direction.LOOK_AHEAD, Direction.PAST_ONLY, Direction.LOOK_AHEAD]
+
+
 def test_an_unknown_rule_is_refused_with_the_choices(tmp_path, capsys):
     assert _predict(tmp_path, tmp_path / "out", "--rule", "otsu") == 2
     assert "unknown rule 'otsu': the choices are confidence_gate, minmax_opening" in capsys.readouterr().err
-
-
-QUICK = ("--alarm", "window_s=0.2")  # 2 of 3 frames
 
 
 def test_events_are_told_as_lines_of_json_and_the_rest_elsewhere(tmp_path, capsys):

@@ -104,3 +104,23 @@ def test_it_can_be_switched_off():
 def test_bad_settings_are_refused(settings):
     with pytest.raises(UserError, match=next(iter(settings))):
         CameraMotionConfig(**settings)
+
+
+def test_a_camera_that_stands_elsewhere_gets_a_new_background_once():
+    motion, view = CameraMotion(CameraMotionConfig(settle_s=1.0), RATE), _view(1)
+    pan = [_frame(view, 2 * seed, seed=seed) for seed in range(10)]
+    frames = _still(view, 20) + pan + _still(view, 40, x=20)
+    moved, starts = zip(*[(motion.push(frame), motion.starts_view) for frame in frames], strict=True)
+    (start,) = np.flatnonzero(starts)
+    assert 30 + 15 <= start <= 30 + 17
+    assert all(moved[22:start])
+    assert not any(moved[start:])
+    assert motion.push(_frame(view, 0))  # the view of the beginning is another one now
+
+
+def test_a_camera_that_swings_back_keeps_its_background():
+    motion, view = CameraMotion(NOW, RATE), _view(1)
+    for frame in _still(view, 20) + _still(view, 8, x=20) + _still(view, 20):
+        moves = motion.push(frame)
+        assert not motion.starts_view
+    assert not moves

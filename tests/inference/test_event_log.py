@@ -3,7 +3,7 @@ import json
 import pytest
 
 from jvlgs_jax.inference.alarms import AlarmConfig, AlarmStream
-from jvlgs_jax.inference.event_log import event_log
+from jvlgs_jax.inference.event_log import EventLog
 from jvlgs_jax.inference.frame_table import FrameRow
 from jvlgs_jax.inference.watching import Event, News, Suspension
 
@@ -22,10 +22,11 @@ def _events():
 
 @pytest.mark.parametrize("number", [0, 1, 2, 4])
 def test_what_is_over_is_in_the_file_once(tmp_path, number):
-    with event_log(tmp_path / "events.json") as log:
-        for event in _events()[:number]:
-            log.add(event)
-        log.finish({"summary": {"frames": 2}, "video": {"path": 'a "b".mp4'}})
+    log = EventLog(tmp_path / "lines")
+    for event in _events()[:number]:
+        log.add(event)
+    log.publish(tmp_path / "events.json", {"summary": {"frames": 2}, "video": {"path": 'a "b".mp4'}})
+    log.close()
     content = json.loads((tmp_path / "events.json").read_text())
     assert [event["type"] for event in content["events"]] == {0: [], 1: [], 2: ["alarm"]}.get(
         number, ["alarm", "camera_motion"]
@@ -40,14 +41,29 @@ def test_what_is_over_is_in_the_file_once(tmp_path, number):
         assert motion == {"type": "camera_motion", "start_frame": 1, "start_s": 1.0, "end_frame": 1, "end_s": 1.0}
 
 
-def test_an_interrupted_log_leaves_the_earlier_one(tmp_path):
-    (tmp_path / "events.json").write_text("earlier")
+def test_a_log_goes_on_where_it_was_saved(tmp_path):
+    """As after a kill: what was added after the last saving is added again."""
+    log = EventLog(tmp_path / "lines")
+    log.add(_events()[1])
+    length = log.saved()
+    log.add(_events()[3])
+    log.close()
+    log = EventLog(tmp_path / "lines", length)
+    log.add(_events()[3])
+    log.publish(tmp_path / "events.json", {})
+    log.close()
+    content = json.loads((tmp_path / "events.json").read_text())
+    assert [event["type"] for event in content["events"]] == ["alarm", "camera_motion"]
 
-    def interrupted():
-        with event_log(tmp_path / "events.json") as log:
-            log.add(_events()[1])
-            raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("events.json", "earlier")]
+def test_what_goes_on_is_published_too_and_does_not_stay(tmp_path):
+    log, target = EventLog(tmp_path / "lines"), tmp_path / "events.json"
+    alarm = _events()[0].about
+    log.publish(target, {"summary": {}}, going_on=alarm)
+    (going_on,) = json.loads(target.read_text())["events"]
+    assert (going_on["type"], going_on["ended_by"]) == ("alarm", None)
+    log.add(_events()[1])
+    log.publish(target, {"summary": {}})
+    log.close()
+    (over,) = json.loads(target.read_text())["events"]
+    assert over["ended_by"] == "video ended"

@@ -3,7 +3,7 @@ import csv
 import numpy as np
 import pytest
 
-from jvlgs_jax.inference.frame_table import FrameRow, describe_frame, frame_table
+from jvlgs_jax.inference.frame_table import FrameRow, FrameTable, describe_frame
 
 
 def test_a_rectangle_is_described_by_its_place_and_size():
@@ -31,13 +31,18 @@ def test_an_empty_mask_has_no_place():
     assert row.box is None
 
 
-def test_the_table_reads_back_with_its_header(tmp_path):
+def test_the_table_goes_on_where_it_was_saved_and_reads_back_with_its_header(tmp_path):
     path = tmp_path / "frames.csv"
     empty = describe_frame(0, 0.0, np.zeros((4, 4), np.float32), np.zeros((4, 4), np.uint8))
     full = describe_frame(1, 1 / 15, np.ones((4, 4), np.float32), np.ones((4, 4), np.uint8))
-    with frame_table(path) as write:
-        write(empty)
-        write(full._replace(alarm=1))
+    table = FrameTable(path)
+    table.write(empty)
+    length = table.saved()
+    table.write(empty)  # lost with the process
+    table.close()
+    table = FrameTable(path, length)
+    table.write(full._replace(alarm=1))
+    table.close()
     with path.open(newline="") as file:
         first, second = csv.DictReader(file)
     assert (first["alarm"], second["alarm"], second["suspended"]) == ("0", "1", "0")

@@ -11,7 +11,7 @@ from jvlgs_jax.data.prompts import tokenize
 from jvlgs_jax.data.sampling import ClipConfig, Direction
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference import segmenter as segmenter_module
-from jvlgs_jax.inference.segmenter import Segmenter
+from jvlgs_jax.inference.segmenter import Segmenter, SegmenterMemory
 
 from .conftest import random_bundle
 
@@ -126,6 +126,36 @@ def test_temporal_planes_remember_the_past_across_clips(bundle, monkeypatch):
     result = _run(dataclasses.replace(bundle, planes="temporal"), frames)
     background = np.concatenate([frames[:1], [frames[:n].mean(axis=0) for n in range(1, 9)]])[..., 0]
     np.testing.assert_allclose(result, 1 / (1 + np.exp(-background / 255)), atol=1e-5)
+
+
+def test_temporal_planes_forget_the_old_view_where_the_camera_shows_a_new_one(bundle, monkeypatch):
+    monkeypatch.setattr(segmenter_module, "encode_clip", _fake_encode)
+    monkeypatch.setattr(
+        segmenter_module,
+        "segment_windows",
+        lambda config, state, windows, text, *, size: windows[0][:, 0, ..., 1] / 255,
+    )
+    frames = _frames(9, channels=1)
+    asked = []
+    segmenter = Segmenter(dataclasses.replace(bundle, planes="temporal"), CLIP_LENGTH)
+    result = list(segmenter.probabilities(frames, starts_view=lambda frame: asked.append(frame) or len(asked) == 5))
+    np.testing.assert_array_equal(asked, frames)
+    parts = [list(segmenter.probabilities(part)) for part in (frames[:4], frames[4:])]
+    np.testing.assert_allclose(result, np.concatenate(parts), atol=1e-6)
+
+
+@pytest.mark.parametrize("stop", [5, 10])
+def test_with_its_memory_another_segmenter_goes_on_exactly(bundle, monkeypatch, stop):
+    bundle = dataclasses.replace(bundle, planes="temporal")
+    frames = _frames(13, channels=1)
+    memory, answers = SegmenterMemory(), []
+    for answer in Segmenter(bundle, CLIP_LENGTH).probabilities(frames, memory=memory):
+        answers.append(answer)
+        if len(answers) == memory.answered >= stop - 2:
+            break
+    assert memory.answered + memory.unanswered == stop
+    rest = Segmenter(bundle, CLIP_LENGTH).probabilities(frames[stop:], memory=memory)
+    np.testing.assert_array_equal([*answers, *rest], _run(bundle, frames))
 
 
 @pytest.mark.parametrize("size", [(33, 47), (128, 40), (1, 1)])

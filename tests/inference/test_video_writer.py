@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from jvlgs_jax.inference.video_writer import video_writer
+from jvlgs_jax.inference.video_writer import VideoParts, video_writer
 
 RED = (200, 30, 20)
 
@@ -53,3 +53,35 @@ def test_an_interrupted_run_leaves_the_earlier_video_whole(tmp_path):
         interrupted_write()
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
+
+
+def _grey(level):
+    return np.full((32, 48, 3), level, np.uint8)
+
+
+def test_parts_join_to_one_video_with_every_frame_in_its_place(tmp_path):
+    parts = VideoParts(tmp_path / "parts", 15.0)
+    levels = [20, 60, 100, 140, 180, 220]
+    for number, level in enumerate(levels):
+        parts.write(_grey(level))
+        if number in (1, 2):
+            parts.saved()
+    parts.join(tmp_path / "overlay.mp4")
+    frames, rate, _ = _read(tmp_path / "overlay.mp4")
+    np.testing.assert_allclose(frames.mean(axis=(1, 2, 3)), levels, atol=4)
+    assert rate == 15
+    with av.open(str(tmp_path / "overlay.mp4")) as container:
+        times = [float(frame.pts * frame.time_base) for frame in container.decode(container.streams.video[0])]
+    np.testing.assert_allclose(times, np.arange(6) / 15, atol=1e-3)
+
+
+def test_a_killed_part_is_written_again(tmp_path):
+    parts = VideoParts(tmp_path / "parts", 15.0)
+    parts.write(_grey(20))
+    assert parts.saved() == 1
+    parts.write(_grey(255))  # and the process dies
+    parts.saved()
+    parts = VideoParts(tmp_path / "parts", 15.0, parts=1)
+    parts.write(_grey(100))
+    parts.join(tmp_path / "overlay.mp4")
+    np.testing.assert_allclose(_read(tmp_path / "overlay.mp4")[0].mean(axis=(1, 2, 3)), [20, 100], atol=4)

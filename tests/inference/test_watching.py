@@ -100,3 +100,18 @@ def test_settings_are_told_whole():
     assert told["rule"] == {"name": "minmax_opening", "kernel": 9}
     assert told["alarm"]["persistence"] == 0.5
     assert told["camera"] == {"shift": 0.01, "settle_s": 1.0}
+
+
+def test_a_frame_looked_at_ahead_is_looked_at_once():
+    """The camera swings for good; looked at two frames ahead, the story is the same."""
+    letters = ".." + "<" * 20 + "G"
+    told, _ = _run(letters)
+    watcher = Watcher(WATCH, RATE)
+    frames = [_frame(10 * (letter == "<")) for letter in letters]
+    starts = [watcher.starts_view(frame) for frame in frames[:2]]
+    rows = []
+    for index, (frame, letter) in enumerate(zip(frames, letters, strict=True)):
+        starts += [watcher.starts_view(each) for each in frames[index + 2 : index + 3]]
+        rows.append(watcher.push(frame, _probability(letter != ".")).row)
+    assert rows == [each.row for each in told]
+    assert np.flatnonzero(starts).tolist() == [2 + 10]

@@ -62,7 +62,10 @@ def test_the_chosen_gate_goes_into_the_model_folder_and_nothing_else_changes(mod
     assert rule["high"] == 0.7  # the least of the grid that 170 / 255 does not exceed
     assert after == {name: value for name, value in before.items() if name != "rule"}
     assert (model / "weights.safetensors").read_bytes() == weights
-    assert sorted(path.name for path in model.iterdir()) == ["model.json", "weights.safetensors"]
+    said = json.loads((model / "calibration.json").read_text())
+    assert (said["kind"], said["rule"]) == ("labelled", rule)
+    found = ["calibration.json", "calibration.svg", "model.json", "weights.safetensors"]
+    assert sorted(path.name for path in model.iterdir()) == found
     assert "false alarms 0.00%" in capsys.readouterr().out
 
     other = model.with_name("other")
@@ -89,3 +92,20 @@ def test_a_workdir_needs_an_output(tmp_path, data, capsys):
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
     assert calibrate(tmp_path / "run", data) == 2
     assert "not a model folder, so that the gate cannot go there: give --output=DIR" in capsys.readouterr().err
+
+
+def test_footage_without_leaks_is_enough(model, data, monkeypatch, capsys):
+    """The dull blob of 170 / 255 raises an alarm; 12 frames at 15 a second are 0.8 seconds."""
+    monkeypatch.setattr(calibrated, "Segmenter", Brightness)
+    for image in sorted((data / "yard" / "images").iterdir())[6:]:
+        image.unlink()
+    use = ["calibrate", f"--checkpoint={model}", f"--leak-free={data / 'yard' / 'images'}", "--alarm=window_s=0.2"]
+    assert main([*use, "--false-alarms-per-hour=1"]) == 2
+    assert "cannot be promised at 95% from 0.00 h of footage" in capsys.readouterr().err
+    assert main([*use, "--false-alarms-per-hour=27000"]) == 0
+    out = capsys.readouterr().out
+    assert "0 alarms in 0.00 h: at most 26961.59 an hour at 95% confidence" in out
+    assert json.loads((model / "model.json").read_text())["rule"]["high"] == 0.7
+    said = json.loads((model / "calibration.json").read_text())
+    assert (said["kind"], said["per_hour"], said["alarm"]) == ("leak_free", 27000.0, "window_s=0.2")
+    assert "<svg" in (model / "calibration.svg").read_text()

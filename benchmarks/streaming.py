@@ -1,0 +1,82 @@
+"""Times a frame of a live video: the window as published, a segmenter's clips of 8 frames, and the streaming step.
+
+python benchmarks/streaming.py [MODEL ...]    a shipped model's name, or pvt_v2_b0 .. pvt_v2_b5 with random weights
+"""
+
+import statistics
+import sys
+import time
+from collections.abc import Iterator
+from itertools import repeat
+
+import jax
+import numpy as np
+from flax import nnx
+
+from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, tokenize
+from jvlgs_jax.inference.segmenter import Segmenter, evaluated_model
+from jvlgs_jax.inference.streaming import StreamingSegmenter
+from jvlgs_jax.interop.model_folder import ModelBundle
+from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
+from jvlgs_jax.models.pvt_v2 import PvtV2Config
+from jvlgs_jax.weights.shipped import shipped_model, shipped_models
+
+ROUNDS, FRAMES = 5, 8  # the forms in turn, so many frames each
+
+
+def load(name: str) -> ModelBundle:
+    """The shipped model of that name, or the published network of that size at 352 x 352."""
+    if name in [model.name for model in shipped_models()]:
+        return shipped_model(name).load()
+    config = JvlgsConfig(encoder=PvtV2Config.variant(name.removeprefix("pvt_v2_")))
+    return ModelBundle(Jvlgs(config, rngs=nnx.Rngs(0)), DEFAULT_PROMPTS, "rgb", (352, 352))
+
+
+def windowed(bundle: ModelBundle, frame: np.ndarray) -> Iterator[np.ndarray]:
+    """As published: three frames are encoded for each one answered."""
+    config, state = bundle.model.config, nnx.state(bundle.model)
+    planes = input_planes(bundle.planes)
+
+    @jax.jit
+    def segment(state: nnx.State, window: jax.Array, text: jax.Array) -> jax.Array:
+        return evaluated_model(config, state)(planes.normalize(window)[None], text).logits
+
+    text = evaluated_model(config, state).encode_text(tokenize(bundle.prompts))
+    window = np.stack([planes.stream().push(frame)] * 3)
+    while True:
+        yield np.asarray(segment(state, window, text))
+
+
+def seconds(answers: Iterator[np.ndarray], count: int) -> tuple[float, float]:
+    """Seconds an answer, over `count` of them: on the clock, and of all processors together."""
+    start = time.perf_counter(), time.process_time()
+    for _ in range(count):
+        next(answers)
+    return (time.perf_counter() - start[0]) / count, (time.process_time() - start[1]) / count
+
+
+def main() -> None:
+    """Prints the median of the rounds. On a busy machine, only processor time can be compared."""
+    for name in sys.argv[1:] or ["plume_small", "pvt_v2_b0"]:
+        bundle = load(name)
+        frame = np.random.default_rng(0).integers(0, 256, (*bundle.input_size, 1), np.uint8)
+        running = {
+            "window of three, as published": windowed(bundle, frame),
+            "clips of 8": Segmenter(bundle).probabilities(repeat(frame)),
+            "streaming step": StreamingSegmenter(bundle).probabilities(repeat(frame)),
+        }
+        for answers in running.values():
+            seconds(answers, 2)  # compiles
+        taken: dict[str, list[tuple[float, float]]] = {form: [] for form in running}
+        for _ in range(ROUNDS):
+            for form, answers in running.items():
+                taken[form].append(seconds(answers, FRAMES))
+        for form, times in taken.items():
+            clock, work = (statistics.median(kind) for kind in zip(*times, strict=True))
+            size = "x".join(map(str, bundle.input_size))
+            print(f"{name}, {size}, {form}: {clock:.3f} s, {1 / clock:.1f} a second; {work:.3f} s of processor time")
+
+
+if __name__ == "__main__":
+    main()
