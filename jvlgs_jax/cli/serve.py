@@ -48,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
         from jvlgs_jax.cli.model_choice import choose_model
         from jvlgs_jax.inference.provenance import describe_model
         from jvlgs_jax.inference.segmenter import Segmenter
+        from jvlgs_jax.inference.streaming import StreamingSegmenter
         from jvlgs_jax.serve.app import AppConfig
         from jvlgs_jax.serve.server import serve
         from jvlgs_jax.serve.station import Station
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         bundle, rule = choose_model(args)
         model = describe_model(checkpoint_name(args.checkpoint), bundle)
         options = [f"--{name}={getattr(args, name)}" for name in ("checkpoint", "prompts") if getattr(args, name)]
-        station = Station(Segmenter(bundle), rule, model, options)
+        station = Station(Segmenter(bundle), rule, model, options, lambda: StreamingSegmenter(bundle))
         config = AppConfig(names=names_of(args.host, tuple(args.allow_host)), max_upload_mib=args.max_upload_mib)
         if not is_loopback(listener):
             print(

@@ -56,6 +56,7 @@ def make_app(station: Station, config: AppConfig) -> Starlette:
         Route("/api/picture.jpg", view.picture),
         Route("/api/video", view.take_video, methods=["POST"]),
         Route("/api/sample", view.take_sample, methods=["POST"]),
+        Route("/api/camera", view.take_camera, methods=["POST"]),
         Route("/api/watch", view.watch, methods=["POST"]),
         Route("/api/stop", view.stop, methods=["POST"]),
         Route("/results/{name}", view.result),
@@ -118,6 +119,18 @@ class _View:
 
     def take_sample(self, request: Request) -> Response:
         self._station.show(_SAMPLE, _SAMPLE.name, self._station.new_folder())
+        return JSONResponse({})
+
+    async def take_camera(self, request: Request) -> Response:
+        """The body is an object: "address", and "frames_per_second" unless they are the camera's own."""
+        wish = await _read_json(request)
+        if not isinstance(wish, dict) or not isinstance(wish.get("address"), str):
+            raise UserError('camera: must be an object with "address", a number or URL as text')
+        rate = wish.get("frames_per_second")
+        if rate is not None and (isinstance(rate, bool) or not isinstance(rate, int | float)):
+            raise UserError(f"camera: frames_per_second is {rate!r}, it must be a number")
+        own = None if rate is None else float(rate)
+        await run_in_threadpool(self._station.show_camera, wish["address"].strip(), own)
         return JSONResponse({})
 
     async def watch(self, request: Request) -> Response:

@@ -3,13 +3,13 @@
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
 
 from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.inference.predict import Probabilities
+from jvlgs_jax.inference.segmenter import SegmenterMemory, StartsView, same_view
 
 LIMIT = 1 << 30  # bytes; 3,500 frames of 320x240
 
@@ -38,16 +38,28 @@ class Remembered:
         """Whether the next run needs no network."""
         return self._path is not None
 
-    def probabilities(self, frames: Iterable[Frame], **told: Any) -> Iterator[Float32[np.ndarray, "h w"]]:
-        """Yields one map a frame; `frames` are those of the one video, `told` is for the network."""
-        return self._ask(frames, told) if self._path is None else _read(self._path, frames)
+    def forget(self) -> None:
+        """Asks the network again in the next run."""
+        path, self._path = self._path, None
+        if path is not None:
+            path.unlink(missing_ok=True)
 
-    def _ask(self, frames: Iterable[Frame], told: dict[str, Any]) -> Iterator[Float32[np.ndarray, "h w"]]:
+    def probabilities(
+        self, frames: Iterable[Frame], *, starts_view: StartsView = same_view, memory: SegmenterMemory | None = None
+    ) -> Iterator[Float32[np.ndarray, "h w"]]:
+        """Yields one map a frame; `frames` are those of the one video.
+
+        What is kept holds for one `starts_view`: forget it where that changes. There is no `memory` to go on from: a
+        run begins with the video.
+        """
+        return self._ask(frames, starts_view) if self._path is None else _read(self._path, frames)
+
+    def _ask(self, frames: Iterable[Frame], starts_view: StartsView) -> Iterator[Float32[np.ndarray, "h w"]]:
         # A name of its own: a run that was given up may still be waiting for the network.
         with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
             path, room, count = Path(file.name), self._limit, 0
             try:
-                for probability in self._network.probabilities(frames, **told):
+                for probability in self._network.probabilities(frames, starts_view=starts_view):
                     count += 1
                     room -= probability.nbytes
                     if room >= 0:

@@ -15,9 +15,11 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from jvlgs_jax.data.gain import Frame
+from jvlgs_jax.data.live import LiveVideo
 from jvlgs_jax.data.video import Video
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.predict import Probabilities, predict
+from jvlgs_jax.inference.provenance import Recording
 from jvlgs_jax.inference.report import verdict
 from jvlgs_jax.inference.results import About
 from jvlgs_jax.inference.summary import Summary
@@ -58,12 +60,16 @@ class _UntilStopped(Video):
                 return
 
 
+def _until_stopped(video: Video, stop: threading.Event) -> _UntilStopped:
+    return _UntilStopped(**{entry.name: getattr(video, entry.name) for entry in fields(video)}, stop=stop)
+
+
 class Watch:
     """Segments a video as `jvlgs predict` does, into a folder, from `start` until it is done or stopped."""
 
     def __init__(
         self,
-        video: Video,
+        video: Recording,
         network: Probabilities,
         config: WatchConfig,
         watched: Bool[np.ndarray, "h w"] | None,
@@ -74,8 +80,7 @@ class Watch:
         self._number = next(_NUMBERS)
         self._stop = threading.Event()
         self._abandon = threading.Event()
-        known = {entry.name: getattr(video, entry.name) for entry in fields(video)}
-        self._video = _UntilStopped(**known, stop=self._stop)
+        self._video = video if isinstance(video, LiveVideo) else _until_stopped(video, self._stop)
         self._network, self._config, self._watched = network, config, watched
         self._output, self._origin = output, origin
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
@@ -96,11 +101,13 @@ class Watch:
     def stop(self) -> None:
         """Ends the watch soon, with results of the frames so far."""
         self._stop.set()
+        if isinstance(self._video, LiveVideo):
+            self._video.stop()
 
     def abandon(self, wait_s: float) -> None:
         """Ends the watch without results, and waits for that; a network that is being compiled is not waited for."""
         self._abandon.set()
-        self._stop.set()
+        self.stop()
         if self._thread.is_alive():
             self._thread.join(wait_s)
 
@@ -158,7 +165,8 @@ class Watch:
             logging.getLogger(__name__).exception("a watch failed")
             self._end(Stage.FAILED, "a fault of this program ended the watch: the terminal says which")
         else:
-            self._end(Stage.STOPPED if self._stop.is_set() else Stage.DONE)
+            early = self._stop.is_set() and not isinstance(self._video, LiveVideo)  # which never ends by itself
+            self._end(Stage.STOPPED if early else Stage.DONE)
 
     def _tell(self, event: Event) -> None:
         with self._lock:

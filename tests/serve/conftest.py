@@ -15,7 +15,7 @@ class Network:
         self.asked = 0
         self.pause_s = pause_s
 
-    def probabilities(self, frames, **told):
+    def probabilities(self, frames, *, starts_view=None, memory=None):
         for frame in frames:
             self.asked += 1
             time.sleep(self.pause_s)

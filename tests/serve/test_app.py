@@ -138,9 +138,24 @@ def test_bad_settings_are_told(client, clip, content, kind, status, words):
     assert words in answer.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("wish", "words"),
+    [
+        ({"address": "file:///etc/passwd"}, "no camera"),
+        ({"address": 0}, "camera: must be an object with"),
+        ([], "camera: must be an object with"),
+        ({"address": "0", "frames_per_second": "fast"}, "frames_per_second is 'fast'"),
+    ],
+)
+def test_what_is_no_camera_is_told(client, wish, words):
+    answer = client.post("/api/camera", json=wish)
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+
+
 def test_another_sites_page_can_do_nothing(client, clip):
     evil = {"Origin": "http://evil.example"}
-    for path in ("/api/video?name=a.mp4", "/api/sample", "/api/watch", "/api/stop"):
+    for path in ("/api/video?name=a.mp4", "/api/sample", "/api/camera", "/api/watch", "/api/stop"):
         assert client.post(path, headers=evil).status_code == 403
     assert client.get("/api/state", headers={"Host": "evil.example"}).status_code == 403
     assert client.get("/api/state").json()["video"] is None

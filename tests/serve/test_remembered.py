@@ -19,6 +19,10 @@ def test_the_second_run_repeats_the_first_without_the_network(tmp_path, network)
     assert network.asked == len(FRAMES)
     np.testing.assert_array_equal(_answers(remembered, FRAMES[:2]), first[:2])
     assert remembered.whole
+    remembered.forget()
+    assert list(tmp_path.iterdir()) == []
+    np.testing.assert_array_equal(_answers(remembered), first)
+    assert network.asked == 2 * len(FRAMES)
 
 
 @pytest.mark.parametrize(

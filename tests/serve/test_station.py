@@ -1,11 +1,15 @@
 import shlex
+import time
+from functools import partial
 
 import cv2
 import numpy as np
 import pytest
 
+from jvlgs_jax.data.live import open_live
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.postprocess import mask_rule
+from jvlgs_jax.serve import station as station_module
 from jvlgs_jax.serve.station import Station
 from tests.serve.conftest import Network, wait_for, write_video
 
@@ -49,6 +53,8 @@ def test_other_settings_need_no_second_run_of_the_network(station, network, clip
     assert station.state()["video"]["remembered"]
     assert _watch(station, {"rule": {"high": 0.95}})["watch"]["verdict"] == "Nothing found"
     assert network.asked == 12
+    _watch(station, {"camera": {"shift": 0.5}})  # what the network is told of the camera may change its answers
+    assert network.asked == 24
 
 
 def test_regions_are_used_and_can_be_taken_along(station, clip):
@@ -135,4 +141,75 @@ def test_a_new_watch_takes_the_place_of_one_that_still_runs(clip):
     state = _watch(station, {"rule": {"high": 0.95}})
     assert (state["watch"]["stage"], state["watch"]["frames"]) == ("done", 12)
     assert state["watch"]["verdict"] == "Nothing found"
+    station.close()
+
+
+class _Camera:
+    """A camera of 100 frames a second that shows a white square."""
+
+    def isOpened(self):  # noqa: N802
+        return True
+
+    def read(self):
+        time.sleep(0.01)
+        frame = np.zeros((48, 64, 3), np.uint8)
+        frame[8:32, 8:40] = 255
+        return True, frame
+
+    def get(self, propId):
+        return 100.0
+
+    def release(self):
+        pass
+
+
+@pytest.fixture
+def live_station(monkeypatch):
+    monkeypatch.setattr(station_module, "open_live", partial(open_live, open_capture=lambda address: _Camera()))
+    station = Station(Network(), mask_rule("confidence_gate"), {}, live_network=Network)
+    yield station
+    station.close()
+
+
+def test_a_camera_is_watched_until_it_is_stopped_then_its_results_are_there(live_station):
+    live_station.show_camera("0", frames_per_second=50.0)
+    state = live_station.state()["video"]
+    assert (state["name"], state["live"], state["frame_count"]) == ("camera 0", True, 0)
+    assert (state["width"], state["height"], state["frames_per_second"]) == (64, 48, 50)
+    for wish in ({}, {"rule": {"high": 0.95}}):  # it can be watched again
+        live_station.watch(wish)
+        wait_for(lambda: live_station.state()["watch"]["frames"] > 3)
+        assert live_station.picture() is not None
+        live_station.stop()
+        wait_for(lambda: _done(live_station))
+        state = live_station.state()
+        assert state["watch"]["stage"] == "done"
+        assert "report.html" in state["results"]
+    assert state["watch"]["verdict"] == "Nothing found"
+    assert state["command"][:3] == ["jvlgs", "predict", "0"]
+
+
+def test_a_password_in_an_address_is_not_told(live_station):
+    live_station.show_camera("rtsp://me:secret@camera.example/1")
+    live_station.watch({})
+    wait_for(lambda: live_station.state()["watch"]["frames"] > 1)
+    live_station.stop()
+    wait_for(lambda: _done(live_station))
+    told = str(live_station.state()) + live_station.result("report.html").read_text()
+    assert "rtsp://camera.example/1" in told
+    assert "secret" not in told
+
+
+@pytest.mark.parametrize("address", ["", "front door", "/etc/passwd", "file:///etc/passwd", "concat:a|b", "-1"])
+def test_what_is_no_camera_is_told(live_station, address):
+    with pytest.raises(UserError, match="no camera: give its number"):
+        live_station.show_camera(address)
+
+
+def test_a_camera_that_is_not_there_leaves_the_video_before(clip):
+    station = Station(Network(), mask_rule("confidence_gate"), {}, live_network=Network)
+    _show(station, clip)
+    with pytest.raises(UserError, match="frames a second: 1000"):
+        station.show_camera("7", frames_per_second=1000.0)
+    assert station.state()["video"]["name"] == "yard.mp4"
     station.close()

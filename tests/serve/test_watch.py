@@ -78,7 +78,7 @@ class _Broken:
     def __init__(self, error):
         self.error = error
 
-    def probabilities(self, frames):
+    def probabilities(self, frames, *, starts_view=None, memory=None):
         next(frames)
         raise self.error
         yield

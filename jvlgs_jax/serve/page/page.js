@@ -73,11 +73,12 @@ function wish() {
   return parts;
 }
 
-const watch = () => ask("api/watch", {
+const send = (path, content) => ask(path, {
   method: "POST",
   headers: { "Content-Type": "application/json" },
-  body: JSON.stringify(wish()),
+  body: JSON.stringify(content),
 });
+const watch = () => send("api/watch", wish());
 
 byId("settings").addEventListener("input", (event) => {
   const [low, high] = [byId("low"), byId("high")];
@@ -92,7 +93,7 @@ byId("reset").addEventListener("click", () => { fill(about.defaults); regions.se
 
 // Video
 
-function send(file) {
+function upload(file) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open("POST", `api/video?name=${encodeURIComponent(file.name)}`);
@@ -111,7 +112,7 @@ function take(file) {
     if (file.size > limit * 2 ** 20) throw new Error(`${file.name}: larger than ${limit} MiB: cut it, or start jvlgs serve with a higher --max-upload-mib`);
     byId("sent").hidden = false;
     try {
-      await send(file);
+      await upload(file);
     } finally {
       byId("sent").hidden = true;
     }
@@ -124,6 +125,14 @@ byId("sample").addEventListener("click", () => attempt(async () => {
   await ask("api/sample", { method: "POST" });
   await watch();
 }));
+byId("camera").addEventListener("submit", (event) => {
+  event.preventDefault();
+  attempt(async () => {
+    const fps = byId("fps").value;
+    await send("api/camera", { address: byId("address").value, frames_per_second: fps === "" ? null : Number(fps) });
+    await watch();
+  });
+});
 byId("stop").addEventListener("click", () => attempt(() => ask("api/stop", { method: "POST" })));
 for (const name of ["dragover", "dragleave", "drop"]) {
   document.addEventListener(name, (event) => {
@@ -148,6 +157,9 @@ function show() {
   showTimeline(seen?.spans ?? [], running ? video.frame_count : 0, rate, seen?.evidence ?? null);
   showEvents(seen?.events ?? [], byId("replay").hidden ? null : seek);
   showResults(results);
+  const notice = state.notices.at(-1) ?? "";
+  byId("notice").hidden = notice === "";
+  if (byId("notice").textContent !== notice) byId("notice").textContent = notice;
   byId("same").hidden = state.command === null;
   showCommand(state.command ?? []);
 }
@@ -160,7 +172,8 @@ function showPictures(video, seen, results) {
   const over = results.includes("overlay.mp4");
   replay.hidden = !over;
   byId("picture").hidden = over;
-  if (over) {
+  if (!over && seen === null && video.live) byId("picture").removeAttribute("src");
+  else if (over) {
     replay.src = `results/overlay.mp4?show&watch=${seen.number}`;
   } else {
     replay.removeAttribute("src");
@@ -184,7 +197,7 @@ function showProgress(video, seen) {
   const pace = seen?.rate ? `, ${seen.rate.toFixed(1)} frames a second` : "";
   const words = {
     preparing: "The network is being made ready. The first time takes a while …",
-    watching: `Frame ${seen?.frames} of ${video?.frame_count || "?"}${pace}`,
+    watching: `Frame ${seen?.frames}${video?.frame_count ? ` of ${video.frame_count}` : ""}${pace}`,
     done: `${seen?.summary}${pace}`,
     stopped: `Stopped early: ${seen?.summary}`,
     failed: "",
