@@ -2,6 +2,11 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const TICKS = 5;
+const ENDINGS = {
+  "gas gone": "gas was no longer seen",
+  "camera moved": "the camera moved",
+  "video ended": "the video ended",
+};
 const byId = (id) => document.getElementById(id);
 
 export function clock(seconds) {
@@ -91,7 +96,7 @@ export function showEvents(events, seek) {
 function alarmText(alarm) {
   const largest = `largest area ${alarm.peak_area_px} pixels at ${clock(alarm.peak_s)}`;
   if (alarm.ended_by === null) return `Alarm ${alarm.number}: since ${clock(alarm.start_s)}`;
-  return `Alarm ${alarm.number}: ${clock(alarm.start_s)} to ${clock(alarm.end_s)}, ${largest}; ended as ${alarm.ended_by}`;
+  return `Alarm ${alarm.number}: ${clock(alarm.start_s)} to ${clock(alarm.end_s)}, ${largest}; ended as ${ENDINGS[alarm.ended_by]}`;
 }
 
 function motionText(motion) {
