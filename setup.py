@@ -18,6 +18,7 @@ setup(
         "jvlgs_jax.compile_check": ["*.txtpb"],
         "jvlgs_jax.inference": ["*.jinja"],
         "jvlgs_jax.sample": ["README.md", "clip/*.mp4", "clip/masks/leak/*.png"],
+        "jvlgs_jax.serve": ["page/*"],
         "jvlgs_jax.weights": ["*.md", "*/*"],
         **{f"{BUILDERS}.{name}": ["README.md", "CITATIONS.bib", "TAGS.txt"] for name in find_packages("datasets")},
     },

@@ -6,10 +6,8 @@ set -euo pipefail
 output=${1:?usage: launch/demo.sh OUTPUT}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-show() {
-    printf '\n$ %s\n' "$*"
-    "$@"
-}
+# shellcheck source=launch/demo_parts.sh
+source launch/demo_parts.sh
 
 export JAX_COMPILATION_CACHE_DIR=$output/compiled # the second command runs what the first has compiled
 clip=$(python -c 'from jvlgs_jax.sample import CLIP; print(CLIP)')
@@ -21,8 +19,5 @@ show jvlgs predict "$clip/leak.mp4" --output="$output/prediction"
 cat <<END
 
 The clip is simulated and its seed trained nothing. Its numbers are one clip's: docs/results.md has those that count.
-scores    $output/evaluation/scores.json
-frames    $output/prediction/frames.csv
-overlay   $output/prediction/overlay.mp4
-report    $output/prediction/report.html   <- open this one
 END
+list_results "$output"

@@ -6,10 +6,8 @@ set -euo pipefail
 output=${1:?usage: launch/demo_training.sh OUTPUT}
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-show() {
-    printf '\n$ %s\n' "$*"
-    "$@"
-}
+# shellcheck source=launch/demo_parts.sh
+source launch/demo_parts.sh
 
 # What the evaluation at the end of the training compiles serves the commands after it too.
 export JAX_COMPILATION_CACHE_DIR=$output/compiled
@@ -23,8 +21,5 @@ show jvlgs predict "$output/data/simgasvidplume11.mp4" --checkpoint="$output/run
 cat <<END
 
 These clips are drawn, not filmed: the scores show that every part works, not how well it finds real gas.
-scores    $output/evaluation/scores.json
-frames    $output/prediction/frames.csv
-overlay   $output/prediction/overlay.mp4
-report    $output/prediction/report.html   <- open this one
 END
+list_results "$output"

@@ -1,6 +1,7 @@
 """Settings for every test: the CPU backend, array annotations checked at run time, and flags that Grain can read."""
 
 import os
+import shutil
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
@@ -57,3 +58,34 @@ def small_clips(small_family):
     from jvlgs_jax.simulation.clip import simulate_batch
 
     return jax.device_get(simulate_batch(small_family, jnp.arange(16)))
+
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+@pytest.fixture(scope="module")  # Playwright's event loop runs as long: other files' tests must not meet it
+def browser():
+    """A headless Chromium that is on this machine; `apt-get install chromium` brings one to Debian."""
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser on PATH: looked for {', '.join(BROWSERS)}")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # No sandbox, as it does not start for root in a container; what it opens is ours alone.
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def grave_violations():
+    """Lists what axe-core finds on a page that keeps people out: its serious and critical violations."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    def find(page):
+        violations = Axe().run(page).response["violations"]
+        grave = [violation for violation in violations if violation["impact"] in ("serious", "critical")]
+        return [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in grave]
+
+    return find

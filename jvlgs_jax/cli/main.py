@@ -31,6 +31,7 @@ VERBS = {
     "calibrate": "choose when a model raises an alarm, on labelled videos",
     "average": "make the mean of models, which often suits unseen footage better",
     "predict": "segment videos and raise alarms: report, events, table, overlay, masks",
+    "serve": "watch videos in a browser on this machine, tune what counts as gas",
     "models": "list the models that come with the package",
     "convert": "turn PyTorch weights into a model folder, and back",
     "export": "write a model as one program for CPU, CUDA and TPU",

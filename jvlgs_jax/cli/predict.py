@@ -211,9 +211,9 @@ def _frame_size(video: Video | LiveVideo) -> tuple[int, int]:
 
 
 def _describe_regions(regions: Path | None, watched: Watched | None) -> dict[str, dict[str, Any]]:
-    if watched is None:
-        return {}
-    return {"regions": {"file": str(regions), "watched_share": round(float(watched.mean()), 6)}}
+    from jvlgs_jax.inference.provenance import describe_regions
+
+    return {} if watched is None else {"regions": describe_regions(str(regions), watched)}
 
 
 def _describe_promise(args: argparse.Namespace) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.frame_table import Box, FrameRow
 from jvlgs_jax.inference.postprocess import ConfidenceGate, MaskRule
-from jvlgs_jax.inference.settings import parse_settings, with_settings
+from jvlgs_jax.inference.settings import check_hysteresis, check_least, check_shares, parse_settings, with_settings
+
+LONGEST_S = 86_400  # a day: what is told later comes too late, and a window's frames are kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,18 +44,16 @@ class AlarmConfig:
     refractory_s: float = 10.0
 
     def __post_init__(self) -> None:
-        for name in ("on", "off", "minimum_share", "persistence"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"alarm: {name} is {getattr(self, name)}, it must lie between 0 and 1")
-        if self.off > self.on:
-            raise UserError(f"alarm: off is {self.off}, it must not exceed on, {self.on}: lower it")
+        check_shares(self, "alarm", "on", "off", "minimum_share", "persistence")
+        check_hysteresis(self, "off", "on", "alarm")
+        check_least(self, "minimum_pixels", 0, "alarm")
         if self.persistence == 0:
             raise UserError("alarm: persistence is 0, which would raise an alarm without evidence: raise it")
-        if self.minimum_pixels < 0:
-            raise UserError(f"alarm: minimum_pixels is {self.minimum_pixels}, the least is 0")
         for name in ("window_s", "refractory_s"):
-            if not 0 <= getattr(self, name) < inf:
-                raise UserError(f"alarm: {name} is {getattr(self, name)}, it must be a time of 0 seconds or more")
+            if not 0 <= getattr(self, name) <= LONGEST_S:
+                raise UserError(
+                    f"alarm: {name} is {getattr(self, name)}, it must lie between 0 and {LONGEST_S} seconds"
+                )
 
     def frames(self, frames_per_second: float) -> tuple[int, int]:
         """Returns K and N: K of N frames must be evidence. N is at least 1."""

@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float32, UInt8
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.morphology import check_kernel, opening
-from jvlgs_jax.inference.settings import parse_settings, with_settings
+from jvlgs_jax.inference.settings import check_hysteresis, check_least, check_shares, parse_settings, with_settings
 
 MINMAX_EPSILON = 1e-8  # in the published denominator; it moves pixels on frames whose probabilities hardly differ
 
@@ -100,15 +100,10 @@ class ConfidenceGate:
         check_kernel(self.kernel)
         if self.kernel % 2 == 0:
             raise UserError(f"confidence gate: kernel is {self.kernel}, it must be odd: an even one shifts the masks")
-        for name in ("low", "high", "minimum_share", "frame_confidence"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise UserError(f"confidence gate: {name} is {getattr(self, name)}, it must lie between 0 and 1")
-        if self.low > self.high:
-            raise UserError(f"confidence gate: low is {self.low}, it must not exceed high, {self.high}: lower it")
-        if self.minimum_pixels < 0:
-            raise UserError(f"confidence gate: minimum_pixels is {self.minimum_pixels}, the least is 0")
-        if self.vote_frames < 1:
-            raise UserError(f"confidence gate: vote_frames is {self.vote_frames}, the least is 1 (no vote)")
+        check_shares(self, "confidence gate", "low", "high", "minimum_share", "frame_confidence")
+        check_hysteresis(self, "low", "high", "confidence gate")
+        check_least(self, "minimum_pixels", 0, "confidence gate")
+        check_least(self, "vote_frames", 1, "confidence gate", note=" (no vote)")
 
     def mask(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
         """Returns the 0/1 mask of one frame by itself: steps 1 to 4."""

@@ -4,6 +4,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import Bool
+
 from jvlgs_jax.data.images import list_images
 from jvlgs_jax.data.live import LiveVideo
 from jvlgs_jax.data.video import Video
@@ -48,6 +51,11 @@ def identify_recording(video: Recording) -> list[Any]:
         return [video.address, video.size]
     files = list_images(video.path) if video.path.is_dir() else (video.path,)
     return [str(video.path.resolve()), [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]]
+
+
+def describe_regions(file: str, watched: Bool[np.ndarray, "h w"]) -> dict[str, Any]:
+    """Returns what results say of regions that a file names, as JSON's types."""
+    return {"file": file, "watched_share": round(float(watched.mean()), 6)}
 
 
 def recording_sha256(path: Path) -> str:

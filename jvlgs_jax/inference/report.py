@@ -20,6 +20,7 @@ _TICKS = 5
 
 _WRITTEN = {
     "sha256": "SHA-256",
+    "input_size": "Input height and width, pixels",
     "window_s": "Window, seconds",
     "refractory_s": "Refractory time, seconds",
     "settle_s": "Settling time, seconds",
@@ -71,7 +72,7 @@ def render_report(found: Findings) -> str:
         duration=clock(frames / rate),
         summary=found.summary,
         verdict=verdict(found.summary),
-        explanation=_explanation(found.summary, rate),
+        explanation=_explanation(found),
         plots=_plots(found),
         alarmed=list(runs(found.spans, "alarm")),
         suspended=list(runs(found.spans, "suspended")),
@@ -98,11 +99,13 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest}" if hours else f"{minutes}:{rest}"
 
 
-def _explanation(summary: Summary, rate: float) -> list[str]:
+def _explanation(found: Findings) -> list[str]:
+    summary, rate = found.summary, found.frames_per_second
     sentences = []
     if summary.alarms:
         on, whole = (clock(frames / rate) for frames in (summary.frames_in_alarm, summary.frames))
-        sentences.append(f"Alarms were on for {on} of {whole}.")
+        first, _ = next(runs(found.spans, "alarm"))
+        sentences.append(f"Alarms were on for {on} of {whole}, the first from {clock(first / rate)}.")
     elif summary.frames_with_gas:
         sentences.append(
             f"Something was marked in {summary.frames_with_gas} of {summary.frames} frames, but not for so long that "

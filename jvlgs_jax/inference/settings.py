@@ -44,3 +44,25 @@ def with_settings(defaults: Config, settings: Mapping[str, Any], owner: str) -> 
             raise UserError(f"{owner}: {key} is {value!r}, it must be a {'whole ' if whole else ''}number")
     changed = {key: type(known[key])(value) for key, value in settings.items()}
     return dataclasses.replace(defaults, **changed)
+
+
+def check_shares(config: _Dataclass, owner: str, *names: str) -> None:
+    """UserError, which begins with `owner`, unless the fields called `names` lie between 0 and 1."""
+    for name in names:
+        value = getattr(config, name)
+        if not 0 <= value <= 1:
+            raise UserError(f"{owner}: {name} is {value}, it must lie between 0 and 1")
+
+
+def check_hysteresis(config: _Dataclass, low: str, high: str, owner: str) -> None:
+    """UserError, which begins with `owner`, where the field called `low` exceeds that called `high`."""
+    least, most = getattr(config, low), getattr(config, high)
+    if least > most:
+        raise UserError(f"{owner}: {low} is {least}, it must not exceed {high}, {most}: lower it")
+
+
+def check_least(config: _Dataclass, name: str, least: int, owner: str, *, note: str = "") -> None:
+    """UserError, which begins with `owner` and ends with `note`, where the field called `name` is below `least`."""
+    value = getattr(config, name)
+    if value < least:
+        raise UserError(f"{owner}: {name} is {value}, the least is {least}{note}")

@@ -146,7 +146,7 @@ def test_the_timeline_shows_probability_area_alarms_and_camera(page):
 @pytest.mark.parametrize(
     ("letters", "word", "sentences"),
     [
-        ("..AAA..AA", "2 alarms", ["Alarms were on for 0:00.2 of 0:00.6."]),
+        ("..AAA..AA", "2 alarms", ["Alarms were on for 0:00.2 of 0:00.6, the first from 0:00.2."]),
         ("AA", "1 alarm", ["Alarms were on for"]),
         ("..A..A", "Some gas, but no alarm", ["Something was marked in 2 of 6 frames"]),
         ("......", "Nothing found", ["That does not say that there is no leak"]),
@@ -192,3 +192,20 @@ def test_many_alarms_make_a_page_that_opens():
 )
 def test_times_are_read_like_a_clock(seconds, shown):
     assert clock(seconds) == shown
+
+
+@pytest.mark.slow
+def test_the_report_opens_in_a_browser_without_a_network(tmp_path, browser, grave_violations):
+    file = tmp_path / "report.html"
+    file.write_text(render_report(_findings("..AAA...!!..AAAA", model={"sha256": "0123456789abcdef" * 4})))
+    page = browser.new_page()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(file.as_uri())
+        assert page.evaluate("[...document.images].every(image => image.naturalWidth === 40)")
+        assert grave_violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert {url for url in asked if not url.startswith("data:")} == {file.as_uri()}
+    page.close()
