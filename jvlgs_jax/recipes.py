@@ -126,6 +126,21 @@ def plumes_on_disk(config: ConfigDict, weights: Mapping[str, float], *, root: st
     config.data.augmentation.sharpness = (0.5, 1.5)
 
 
+def small_and_zoomed(config: ConfigDict) -> None:
+    """Pictures of 128x160, most of them parts of a clip's, so that plumes of every scale cost little to learn from.
+
+    A network trained so runs at 256x320, where plumes are as large as in the smallest parts.
+    """
+    config.data.input_size = (128, 160)
+    config.data.augmentation.crop_probability = 0.7
+    config.data.augmentation.crop_scale = (0.45, 1.0)
+    config.data.augmentation.polarity_probability = 0.1
+    config.data.augmentation.blur_probability = 0.2
+    config.data.augmentation.temporal_noise = 1.0
+    config.data.augmentation.exposure_drift = 1.0
+    config.data.augmentation.cloud_probability = 0.05
+
+
 def from_random_weights(config: ConfigDict, *, steps: int, learning_rate: float) -> None:
     """AdamW with a cosine, gradients of norm 1 at most and a running mean of weights; the text encoder stays."""
     config.train.steps = steps

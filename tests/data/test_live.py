@@ -61,7 +61,7 @@ def _levels(video, number):
 def test_a_lost_stream_is_opened_again_with_longer_and_longer_waits():
     told = []
     camera = Camera([0], [1, 2, 3], [], [], [], [], [4, 5])
-    video = open_live(ADDRESS, told.append, frames_per_second=1000.0, open_capture=camera.open)
+    video = open_live(ADDRESS, told.append, frames_per_second=1e6, open_capture=camera.open)
     assert _levels(video, 5) == [1, 2, 3, 4, 5]
     lost = [line for line in told if "lost" in line]
     assert [line.rpartition("in ")[2] for line in lost[:5]] == ["0.001 s", "0.002 s", "0.004 s", "0.004 s", "0.004 s"]
@@ -128,7 +128,7 @@ def test_a_local_file_can_be_read_like_a_stream(tmp_path):
     for level in (10, 100, 200):
         writer.write(np.full((48, 64, 3), level, np.uint8))
     writer.release()
-    video = open_live(str(tmp_path / "clip.avi"), print, frames_per_second=1000.0)
+    video = open_live(str(tmp_path / "clip.avi"), print, frames_per_second=1e6)
     assert video.size == (48, 64)
     np.testing.assert_allclose(_levels(video, 3), [10, 100, 200], atol=4)
 

@@ -106,7 +106,7 @@ def test_an_unknown_learner_is_refused():
         meta_learner("mamel", INNER_STEPS)
 
 
-@pytest.mark.parametrize("name", META_LEARNERS)
+@pytest.mark.parametrize("name", ["maml", "reptile"])
 def test_a_short_meta_training_helps_to_learn_new_sines(name: str):
     errors = [float(error_after(start_of(name, steps, 10), name=name, steps=1)) for steps in (0, 200)]
     assert errors[1] < 0.8 * errors[0]
