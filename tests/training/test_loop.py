@@ -10,7 +10,7 @@ import pytest
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.weight_files import read_weights
-from jvlgs_jax.training import loop, program
+from jvlgs_jax.training import loop, regime
 from jvlgs_jax.training.chips import Chip
 from jvlgs_jax.training.config import EvaluatorConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig
@@ -136,7 +136,7 @@ def test_ctrl_c_saves_and_the_next_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ):
     toy_train(tmp_path / "straight", toy_config(steps=6, save_every=100))
-    monkeypatch.setattr(program, "make_train_step", interrupting_after(3, program.make_train_step, signal.SIGINT))
+    monkeypatch.setattr(regime, "make_train_step", interrupting_after(3, regime.make_train_step, signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         toy_train(tmp_path / "stopped", toy_config(steps=6, save_every=100))
     monkeypatch.undo()

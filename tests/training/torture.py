@@ -17,7 +17,7 @@ from typing import NamedTuple, NoReturn
 
 import jax
 
-from jvlgs_jax.training import program
+from jvlgs_jax.training import regime
 from jvlgs_jax.training.checkpoints import FOLDER, checkpoint_steps
 from jvlgs_jax.training.config import EvaluatorConfig, SelectionConfig
 from training.toy import toy_config, toy_train
@@ -76,7 +76,7 @@ def arrange(blow: Blow, workdir: Path) -> None:
     elif blow.after == "file":
         sys.addaudithook(watch)
     else:
-        program.make_train_step = counting(count, program.make_train_step)
+        regime.make_train_step = counting(count, regime.make_train_step)
 
 
 def counting(count: Callable[[], None], make_train_step: Callable) -> Callable:

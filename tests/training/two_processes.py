@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 from flax import nnx
 
-from jvlgs_jax.training import program
+from jvlgs_jax.training import regime
 from jvlgs_jax.training.config import EvaluatorConfig, SelectionConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig
 from jvlgs_jax.training.processes import join_processes
@@ -52,6 +52,6 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1])
     toy_train(folder / "whole", CONFIG)
     if jax.process_index() == 1:  # the one that does not write
-        program.make_train_step = interrupting_after(STOPPED_AFTER, program.make_train_step, signal.SIGTERM)
+        regime.make_train_step = interrupting_after(STOPPED_AFTER, regime.make_train_step, signal.SIGTERM)
     toy_train(folder / "stopped", CONFIG)
     raise AssertionError("the signal takes its effect at the end of the training")
