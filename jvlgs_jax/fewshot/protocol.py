@@ -142,6 +142,7 @@ class _Cut:
         return learned, spread(set(self._division.leak_free) - set(learned), CHECKED_FRAMES)
 
     def measure(self, name: str, shots: int) -> Measurement:
+        """Adapts to `shots` frames by the method called `name` and scores the query; 0 shots: the model as it is."""
         network, variables = take_apart(self._bundle)
         if shots == 0:
             forward: Forward = BehindEncoder(network)
