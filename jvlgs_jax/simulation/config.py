@@ -97,6 +97,7 @@ class DistractorConfig:
         cloud_shadows: share of scenes where sunlit ground cools under drifting clouds, and by how much.
         movers: people, vehicles, birds and insects: relative frequency of each.
         mover_count: how many at most.
+        mover_size, mover_speed: factors of the usual smallest and largest size and speed of each kind.
         sway: pixels by which foliage sways.
         shimmer: pixels by which hot air bends the view.
     """
@@ -111,6 +112,8 @@ class DistractorConfig:
     moving: float = 0.35
     mover_count: int = 4
     mover_temperature: Range = (-5.0, 22.0)
+    mover_size: Range = (1.0, 1.0)
+    mover_speed: Range = (1.0, 1.0)
     sway: Range = (0.0, 0.8)
     shimmer: Range = (0.0, 0.35)
 

@@ -11,7 +11,7 @@ from jvlgs_jax.simulation.draws import Draws
 from jvlgs_jax.simulation.scenery import MARGIN
 
 MOVER_KINDS = ("person", "vehicle", "bird", "insect")
-_PATCH = (56, 80)  # pixels around a mover that are drawn; larger movers are cut
+_PATCH = (128, 144)  # pixels around a mover that are drawn; larger movers are cut
 # Capsules by kind: start (row, column), end (row, column), radius, swing of the end (row, column), relative warmth;
 # in units of the mover's size, rows downward, the mover facing right.
 _CAPSULES = (
@@ -77,9 +77,9 @@ def draw_movers(
     height, width = size
     n = config.mover_count
     kind = draw.category(config.movers, (n,))
-    low, high = jnp.asarray(_SIZES)[kind].T * height
+    low, high = (jnp.asarray(_SIZES)[kind] * jnp.asarray(config.mover_size)).T * height
     mover_size = low * (high / low) ** draw.uniform((0.0, 1.0), (n,))
-    slow, fast = jnp.asarray(_SPEEDS)[kind].T * width
+    slow, fast = (jnp.asarray(_SPEEDS)[kind] * jnp.asarray(config.mover_speed)).T * width
     speed = slow * (fast / slow) ** draw.uniform((0.0, 1.0), (n,)) * jnp.where(draw.chance(0.12, (n,)), 0, 1)
     heading = jnp.where(draw.chance(0.5, (n,)), 1.0, -1.0)
     climb = jnp.where(kind < 2, 0.03, 0.8) * draw.normal((n,))
@@ -116,13 +116,16 @@ def add_movers(
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
     """Paints the movers at `time` into a picture with margins; returns it and the share that near ones cover."""
 
+    height, width = picture.shape
+    size = (min(_PATCH[0], height), min(_PATCH[1], width))
+
     def paint(maps: tuple[Array, Array], mover: MoverParameters) -> tuple[tuple[Array, Array], None]:
         picture, front = maps
         place = _place(mover, time) + MARGIN
-        limit = jnp.array(picture.shape) - jnp.array(_PATCH)
-        corner = jnp.clip(jnp.round(place - jnp.array(_PATCH) / 2).astype(int), 0, limit)
-        share, warmth = _silhouette(mover, place - corner, time)
-        patch, covered = (jax.lax.dynamic_slice(image, corner, _PATCH) for image in maps)
+        limit = jnp.array(picture.shape) - jnp.array(size)
+        corner = jnp.clip(jnp.round(place - jnp.array(size) / 2).astype(int), 0, limit)
+        share, warmth = _silhouette(mover, place - corner, size, time)
+        patch, covered = (jax.lax.dynamic_slice(image, corner, size) for image in maps)
         patch = patch + (warmth - patch) * share
         covered = jnp.maximum(covered, share * mover.near)
         picture = jax.lax.dynamic_update_slice(picture, patch, corner)
@@ -138,14 +141,14 @@ def _place(mover: MoverParameters, time: Float[Array, ""]) -> Float[Array, "2"]:
 
 
 def _silhouette(
-    mover: MoverParameters, centre: Float[Array, "2"], time: Float[Array, ""]
+    mover: MoverParameters, centre: Float[Array, "2"], size: tuple[int, int], time: Float[Array, ""]
 ) -> tuple[Float[Array, "a b"], Float[Array, "a b"]]:
     """Returns the share of each pixel of the patch that the mover covers, and its temperature there."""
-    row, column = jnp.meshgrid(jnp.arange(_PATCH[0]) - centre[0], jnp.arange(_PATCH[1]) - centre[1], indexing="ij")
+    row, column = jnp.meshgrid(jnp.arange(size[0]) - centre[0], jnp.arange(size[1]) - centre[1], indexing="ij")
     row, column = row / mover.size, column / mover.size * jnp.where(mover.velocity[1] < 0, -1, 1)
     swing = jnp.sin(2 * jnp.pi * time / mover.swing[0] + mover.swing[1])
     softness = jnp.asarray(_SOFTNESS)[mover.kind] / mover.size
-    share, warmth = jnp.zeros(_PATCH), jnp.zeros(_PATCH)
+    share, warmth = jnp.zeros(size), jnp.zeros(size)
     for capsule in range(len(_CAPSULES[0])):
         top, left, bottom, right, radius, swing_down, swing_across, relative = (
             jnp.asarray(_CAPSULES)[mover.kind, capsule, i] for i in range(8)

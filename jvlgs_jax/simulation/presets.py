@@ -130,6 +130,20 @@ def _hard_negatives() -> SimulationConfig:
     )
 
 
+def _near_movers() -> SimulationConfig:
+    """The camera of `simgas_like` with people and vehicles close by who move slowly, mostly without a leak."""
+    family = _young_jets()
+    distractors = replace(
+        family.distractors,
+        moving=1.0,
+        movers=(0.65, 0.2, 0.05, 0.1),
+        mover_temperature=(-6.0, 14.0),
+        mover_size=(2.0, 1.7),
+        mover_speed=(0.1, 0.8),
+    )
+    return replace(family, family=5, plume=replace(family.plume, leak_free=0.6), distractors=distractors)
+
+
 def _faint() -> SimulationConfig:
     """Leaks at the edge of sight: thin gas, small plumes, often just started."""
     return SimulationConfig(
@@ -149,6 +163,7 @@ _PRESETS: dict[str, Callable[[], SimulationConfig]] = {
     "young_jets": _young_jets,
     "gasvid_like": _gasvid_like,
     "hard_negatives": _hard_negatives,
+    "near_movers": _near_movers,
     "faint": _faint,
 }
 PRESET_NAMES = tuple(_PRESETS)

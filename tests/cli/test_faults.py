@@ -244,14 +244,14 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_is_done(tmp_pa
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    return _faststart(tmp_path_factory.mktemp("whole") / "a.mp4").read_bytes()
+    return _faststart(tmp_path_factory.mktemp("whole") / "a.mp4")
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.floats(0, 0.2), st.binary(min_size=1, max_size=8)), min_size=1, max_size=4))
 def test_no_damage_to_a_file_crashes_the_reader(whole, tmp_path, changes):
     """Its first fifth holds the headers and the index."""
-    damaged = bytearray(whole)
+    damaged = bytearray(whole.read_bytes())
     for place, content in changes:
         start = int(place * len(damaged))
         damaged[start : start + len(content)] = content

@@ -7,8 +7,8 @@ from jvlgs_jax.simulation.scenery import MARGIN
 PLACE = 60  # row and column in the frame
 
 
-def standing(kind: str) -> MoverParameters:
-    """One mover of 60 pixels, 10 kelvin warm, that stands still and faces right."""
+def standing(kind: str, size: float = 60.0) -> MoverParameters:
+    """One mover of `size` pixels, 10 kelvin warm, that stands still and faces right."""
     still = jnp.zeros((1, 2))
     return MoverParameters(
         kind=jnp.array([MOVER_KINDS.index(kind)]),
@@ -16,7 +16,7 @@ def standing(kind: str) -> MoverParameters:
         start=jnp.full((1, 2), float(PLACE)),
         velocity=still,
         wander=jnp.array([[0.0, 20.0, 0.0]]),
-        size=jnp.array([60.0]),
+        size=jnp.array([size]),
         warmth=jnp.array([10.0]),
         swing=jnp.array([[20.0, jnp.pi / 2]]),
         near=jnp.array([True]),
@@ -37,3 +37,10 @@ def test_movers_have_parts_of_their_own_warmth():
     person = np.asarray(add_movers(clear, standing("person"), jnp.float32(0))[0])
     assert at(person, -24, 1) > at(person, -8, 0) > 1.0  # face and trunk
     assert at(person, 22, 0) == 1.0  # between legs in mid-stride
+
+
+def test_a_person_of_half_the_picture_is_drawn_whole_at_the_rim_too():
+    clear = jnp.full((160, 160), 1.0)
+    person = np.asarray(add_movers(clear, standing("person", size=110.0), jnp.float32(0))[0])
+    rows = np.flatnonzero((person != 1.0).any(axis=1))
+    assert np.ptp(rows) > 0.9 * 110

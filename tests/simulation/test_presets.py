@@ -6,6 +6,7 @@ from jaxtyping import Array
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.simulation.config import SimulationConfig
+from jvlgs_jax.simulation.movers import MOVER_KINDS
 from jvlgs_jax.simulation.parameters import GAS, NEVER, draw_parameters
 from jvlgs_jax.simulation.plume import (
     PlumeFields,
@@ -20,12 +21,26 @@ from jvlgs_jax.simulation.presets import PRESET_NAMES, preset
 
 
 def test_families_share_no_scene():
-    assert len({preset(name).family for name in PRESET_NAMES}) == len(PRESET_NAMES) == 5
+    assert len({preset(name).family for name in PRESET_NAMES}) == len(PRESET_NAMES) == 6
 
 
 def test_hard_negatives_are_mostly_without_leak_and_faint_gas_is_thin():
     assert preset("hard_negatives").plume.leak_free > 0.7
     assert preset("faint").plume.peak_optical_depth[1] < preset("simgas_like").plume.peak_optical_depth[1]
+
+
+def test_near_movers_are_larger_and_slower_than_those_of_other_scenes():
+    def of(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        movers = jax.jit(jax.vmap(lambda index: draw_parameters(preset(name), index).movers))(jnp.arange(40))
+        people = np.asarray(movers.kind) == MOVER_KINDS.index("person")
+        pace = np.abs(np.asarray(movers.velocity)[..., 1])
+        return np.asarray(movers.present).any(axis=1), np.asarray(movers.size)[people], pace[people]
+
+    present, size, pace = of("near_movers")
+    others = of("simgas_like")
+    assert present.mean() > 0.9 > others[0].mean()
+    assert np.median(size) > 1.5 * np.median(others[1])
+    assert np.median(pace) < 0.5 * np.median(others[2])
 
 
 def test_a_young_jet_begins_thin_and_goes_on_growing():
