@@ -104,7 +104,7 @@ def _open(path: Path) -> av.container.InputContainer:
     if not path.exists():
         raise UserError(f"{path}: no such file: check the path")
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")
     except av.FFmpegError as error:
         raise UserError(f"{path}: not a readable video ({error.strerror}): re-encode it, for example to mp4") from error
     if not container.streams.video:

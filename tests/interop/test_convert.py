@@ -1,18 +1,16 @@
-import dataclasses
 import importlib.util
 
 import numpy as np
 import pytest
 import safetensors.numpy
-from flax import nnx
 
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop import tables
 from jvlgs_jax.interop.convert import export_weights, import_weights
-from jvlgs_jax.interop.model_folder import ModelBundle, load_model, read_description, save_model
+from jvlgs_jax.interop.model_folder import load_model, read_description
 from jvlgs_jax.interop.weight_files import read_weights
-from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
+from jvlgs_jax.weights.shipped import model_folder
 
 needs_torch = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="torch is not installed: pip install 'jvlgs-jax[torch]'"
@@ -165,9 +163,6 @@ def test_damaged_pth(tmp_path):
 
 
 def test_parts_of_ours_have_no_published_names(tmp_path):
-    config = dataclasses.replace(JvlgsConfig.tiny(), decoder="fine_fpn")
-    model = Jvlgs(config, rngs=nnx.Rngs(0))
-    save_model(tmp_path / "model", ModelBundle(model, ("gas",), "temporal", (64, 64)))
     with pytest.raises(UserError, match=r"decoder 'fine_fpn', which have no published names"):
-        export_weights(tmp_path / "model", tmp_path / "out.safetensors")
+        export_weights(model_folder("plume_small"), tmp_path / "out.safetensors")
     assert not (tmp_path / "out.safetensors").exists()

@@ -182,7 +182,7 @@ def _read_levels(file: Path) -> tuple[UInt8[np.ndarray, "h w"], bool]:
 def _read_palette_indices(file: Path) -> UInt8[np.ndarray, "h w"]:
     # OpenCV resolves a palette into colours, and class 0 need not be black.
     try:
-        with av.open(str(file)) as container:
+        with av.open(str(file), metadata_errors="replace") as container:
             indices, _ = next(container.decode(video=0)).to_ndarray()
     except (av.FFmpegError, StopIteration) as error:
         raise UserError(f"{file}: not a readable image: replace or remove it") from error
