@@ -116,6 +116,11 @@ def plumes_on_disk(config: ConfigDict, weights: Mapping[str, float], *, root: st
     config.data.mixed_with = tuple(
         MixedDataset(root=root, dataset=f"plume_sim/{other}", weight=weights[other]) for other in others
     )
+    small_clips(config)
+
+
+def small_clips(config: ConfigDict) -> None:
+    """Batches of 8 short clips of grey video, a third of them without gas, and changes of grey levels that suit it."""
     config.data.planes = "temporal"
     config.data.clips.length = 3  # neighbouring windows teach the same: more clips instead
     config.data.batch_size = 8

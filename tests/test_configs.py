@@ -1,5 +1,6 @@
 """Every file in configs/ loads, and its network fits its data: shapes only, nothing is computed."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from jvlgs_jax.data.prompts import tokenize
 from jvlgs_jax.data.toy_plumes import write_clips
 from jvlgs_jax.experiment import Experiment, from_config_dict, load_experiment
 from jvlgs_jax.interop.model_folder import abstract_model
+from jvlgs_jax.models.jvlgs import JvlgsConfig
 from jvlgs_jax.training.losses import loss_function
 from jvlgs_jax.training.optimizer import make_optimizer
 from jvlgs_jax.training.state import create_state
@@ -51,27 +53,40 @@ def test_its_json_brings_it_back(experiment: Experiment):
 @pytest.mark.slow
 def test_its_network_fits_its_data(experiment: Experiment):
     data, config = experiment.data, experiment.train.in_steps(STEPS_PER_EPOCH)
-    windows = data.clips.length - 2
+    planes = (1, data.clips.length, *data.input_size, 3)
+    network = (experiment.model, config.remat, experiment.prompts)
+    total, logits = _trained_shapes(*network, config.loss, data.planes, planes)
+    assert (total, logits) == ((), (1, data.clips.length - 2, *data.input_size, 1))
 
-    graphdef, state = nnx.split(abstract_model(experiment.model))  # cached: several configs share a network
+    graphdef, weights = nnx.split(abstract_model(experiment.model))
+    optimizer = make_optimizer(config.optimizer, config.steps)
 
-    def loss(
-        state: nnx.State,
-        planes: Float[Array, "b t h w 3"],
-        mask: Float[Array, "b s h w 1"],
+    def make(weights: nnx.State) -> None:
+        averaged = config.optimizer.ema_decay is not None
+        create_state(nnx.merge(graphdef, weights), config.optimizer.frozen, optimizer, ema=averaged)
+
+    jax.eval_shape(make, weights)
+
+
+@functools.cache
+def _trained_shapes(
+    network: JvlgsConfig, remat: str, prompts: tuple[str, ...], loss: str, kind: str, planes: tuple[int, ...]
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Shapes of loss and logits; several configs share a network and its input."""
+    graphdef, state = nnx.split(abstract_model(network))
+
+    def total(
+        state: nnx.State, planes: Float[Array, "b t h w 3"], mask: Float[Array, "b s h w 1"]
     ) -> tuple[Float[Array, ""], Float[Array, "b s h w 1"]]:
         model = nnx.merge(graphdef, state)
-        model.set_attributes(remat=config.remat)
-        optimizer = make_optimizer(config.optimizer, config.steps)
-        create_state(model, config.optimizer.frozen, optimizer, ema=config.optimizer.ema_decay is not None)
-        text = model.encode_text(tokenize(experiment.prompts))
-        logits = model(input_planes(data.planes).normalize(planes), text).logits
-        return loss_function(config.loss)(logits, mask).total, logits
+        model.set_attributes(remat=remat)
+        logits = model(input_planes(kind).normalize(planes), model.encode_text(tokenize(prompts))).logits
+        return loss_function(loss)(logits, mask).total, logits
 
-    planes = jax.ShapeDtypeStruct((data.batch_size, data.clips.length, *data.input_size, 3), jnp.float32)
-    mask = jax.ShapeDtypeStruct((data.batch_size, windows, *data.input_size, 1), jnp.float32)
-    total, logits = jax.eval_shape(loss, state, planes, mask)
-    assert (total.shape, logits.shape) == ((), mask.shape)
+    batch, length, *size, _ = planes
+    shapes = (planes, (batch, length - 2, *size, 1))
+    found = jax.eval_shape(total, state, *(jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes))
+    return found[0].shape, found[1].shape
 
 
 @pytest.mark.slow
