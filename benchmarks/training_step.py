@@ -32,7 +32,7 @@ from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.training.mesh import MeshConfig, batch_sharding, make_mesh, shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state, materialize
-from jvlgs_jax.training.step import make_train_step
+from jvlgs_jax.training.step import StepParts, make_train_step
 from jvlgs_jax.training.text_features import TrainedPrompts
 
 OPTIMIZER = OptimizerConfig()
@@ -68,8 +68,8 @@ def whole_step(config: JvlgsConfig, batch: Batch, remat: str, measure: Measureme
 
     graphdef, abstract = jax.eval_shape(build)
     places = shardings(abstract, mesh)
-    step = make_train_step(
-        graphdef,
+    parts = StepParts(
+        graphdef=graphdef,
         shardings=places,
         config=OPTIMIZER,
         optimizer=optimizer,
@@ -77,6 +77,7 @@ def whole_step(config: JvlgsConfig, batch: Batch, remat: str, measure: Measureme
         planes=input_planes("rgb"),
         text=TrainedPrompts(TOKENS),
     )
+    step = make_train_step(parts)
     state = materialize(lambda: build()[1], places)
     batch = placement(batch_sharding(mesh, len(batch.planes), 1))(batch)
     started = time.perf_counter()

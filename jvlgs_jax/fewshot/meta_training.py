@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import optax
-from flax import nnx
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jvlgs_jax.data.batch_iterator import BatchIterator, Shard
 from jvlgs_jax.data.batches import DataConfig
 from jvlgs_jax.data.clip_source import TrainingSource
 from jvlgs_jax.data.episodes import episode_batches, episode_shapes, tasks_per_epoch
-from jvlgs_jax.data.planes import InputPlanes
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.config import MetaConfig
 from jvlgs_jax.fewshot.meta_learners import MetaLearner, meta_learner
@@ -20,13 +18,11 @@ from jvlgs_jax.fewshot.meta_step import make_meta_step, with_rates
 from jvlgs_jax.fewshot.task_evaluator import TaskEvaluator
 from jvlgs_jax.training.config import EvaluatorConfig, TrainConfig
 from jvlgs_jax.training.evaluators.findings import Evaluator, HeldOut
-from jvlgs_jax.training.losses import LossFunction, loss_function
+from jvlgs_jax.training.losses import loss_function
 from jvlgs_jax.training.mesh import DATA, FSDP
 from jvlgs_jax.training.optimizer import OptimizerConfig
 from jvlgs_jax.training.precision import compute_dtype
-from jvlgs_jax.training.state import TrainState
-from jvlgs_jax.training.step import TrainStep
-from jvlgs_jax.training.text_features import TextFeatures
+from jvlgs_jax.training.step import StepParts, TrainStep
 
 
 @dataclass(frozen=True)
@@ -75,35 +71,13 @@ class MetaTraining:
         """Remembers learned step sizes as well."""
         return with_rates(self.learner, optimizer)
 
-    def step(
-        self,
-        graphdef: nnx.GraphDef,
-        *,
-        shardings: TrainState,
-        config: OptimizerConfig,
-        optimizer: optax.GradientTransformation,
-        loss: LossFunction,
-        planes: InputPlanes,
-        text: TextFeatures,
-        precision: str,
-    ) -> TrainStep:
+    def step(self, parts: StepParts) -> TrainStep:
         """One step down the mean gradient of the tasks."""
-        place = shardings.step
+        place = parts.shardings.step
         assert isinstance(place, NamedSharding)
         own = self.config.episodes.tasks // place.mesh.size
         on_cpu = place.mesh.devices.flat[0].platform == "cpu"
-        return make_meta_step(
-            self.learner,
-            graphdef,
-            abreast=self.config.abreast or (1 if on_cpu else own),
-            shardings=shardings,
-            ema_decay=config.ema_decay,
-            optimizer=optimizer,
-            loss=loss,
-            planes=planes,
-            text=text,
-            precision=precision,
-        )
+        return make_meta_step(self.learner, parts, abreast=self.config.abreast or (1 if on_cpu else own))
 
     def task_evaluators(
         self, config: TrainConfig, held_out: HeldOut, data: DataConfig, *, stopped: Callable[[], bool]

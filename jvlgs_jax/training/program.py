@@ -20,7 +20,7 @@ from jvlgs_jax.training.mesh import make_mesh, shardings, with_shardings
 from jvlgs_jax.training.optimizer import make_optimizer
 from jvlgs_jax.training.regime import Regime, Supervised
 from jvlgs_jax.training.state import TrainState, create_state, materialize
-from jvlgs_jax.training.step import TrainStep
+from jvlgs_jax.training.step import StepParts, TrainStep
 from jvlgs_jax.training.text_features import TextFeatures
 
 
@@ -63,8 +63,8 @@ class TrainingProgram:
 
     def step(self, text: TextFeatures) -> TrainStep:
         """Returns the compiled step; see `Regime.step`."""
-        return self.regime.step(
-            self.graphdef,
+        parts = StepParts(
+            graphdef=self.graphdef,
             shardings=jax.tree.map(lambda shape: shape.sharding, self.shapes),
             config=self.config.optimizer,
             optimizer=self.optimizer,
@@ -73,6 +73,7 @@ class TrainingProgram:
             text=text,
             precision=self.config.precision,
         )
+        return self.regime.step(parts)
 
     def useful_flops(self, text: TextFeatures) -> int:
         """Returns the operations of a step as the model asks for them: what remat computes again is no use."""

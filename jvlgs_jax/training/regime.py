@@ -7,21 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import optax
-from flax import nnx
 from jax.sharding import Mesh, NamedSharding
 
 from jvlgs_jax.data.batch_iterator import BatchIterator, Shard
 from jvlgs_jax.data.batches import DataConfig, batch_shapes, steps_per_epoch, training_batches
 from jvlgs_jax.data.clip_source import TrainingSource
-from jvlgs_jax.data.planes import InputPlanes
 from jvlgs_jax.training.config import EvaluatorConfig, TrainConfig
 from jvlgs_jax.training.evaluators.findings import Evaluator, HeldOut
-from jvlgs_jax.training.losses import LossFunction
 from jvlgs_jax.training.mesh import batch_sharding
 from jvlgs_jax.training.optimizer import OptimizerConfig
-from jvlgs_jax.training.state import TrainState
-from jvlgs_jax.training.step import TrainStep, make_train_step
-from jvlgs_jax.training.text_features import TextFeatures
+from jvlgs_jax.training.step import StepParts, TrainStep, make_train_step
 
 
 @runtime_checkable
@@ -54,19 +49,8 @@ class Regime(Protocol):
         """Returns what a training with this optimizer remembers from step to step, by its `init`, and its update."""
         ...
 
-    def step(
-        self,
-        graphdef: nnx.GraphDef,
-        *,
-        shardings: TrainState,
-        config: OptimizerConfig,
-        optimizer: optax.GradientTransformation,
-        loss: LossFunction,
-        planes: InputPlanes,
-        text: TextFeatures,
-        precision: str,
-    ) -> TrainStep:
-        """Returns the step, to which the state is donated; its arguments are those of `make_train_step`."""
+    def step(self, parts: StepParts) -> TrainStep:
+        """Returns the compiled step, to which the state is donated."""
         ...
 
     def task_evaluators(
@@ -105,29 +89,9 @@ class Supervised:
         """Remembers what the optimizer does."""
         return optimizer
 
-    def step(
-        self,
-        graphdef: nnx.GraphDef,
-        *,
-        shardings: TrainState,
-        config: OptimizerConfig,
-        optimizer: optax.GradientTransformation,
-        loss: LossFunction,
-        planes: InputPlanes,
-        text: TextFeatures,
-        precision: str,
-    ) -> TrainStep:
+    def step(self, parts: StepParts) -> TrainStep:
         """One step down the gradient of the batch."""
-        return make_train_step(
-            graphdef,
-            shardings=shardings,
-            config=config,
-            optimizer=optimizer,
-            loss=loss,
-            planes=planes,
-            text=text,
-            precision=precision,
-        )
+        return make_train_step(parts)
 
     def task_evaluators(
         self, config: TrainConfig, held_out: HeldOut, data: DataConfig, *, stopped: Callable[[], bool]

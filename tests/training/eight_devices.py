@@ -28,7 +28,7 @@ from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.training.mesh import MeshConfig, batch_sharding, make_mesh, on_one_device, shardings, with_shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state, evaluation_model, materialize
-from jvlgs_jax.training.step import make_train_step
+from jvlgs_jax.training.step import StepParts, make_train_step
 from jvlgs_jax.training.text_features import text_features
 from training.toy import DATA, FROZEN, ToyNetwork, toy_config, toy_scene, toy_source, toy_train
 
@@ -82,8 +82,8 @@ def steps_on(config: MeshConfig, micro_batches: int) -> tuple[TrainState, dict[s
     places = shardings(abstract, mesh)
     state = materialize(lambda: build()[1], places)
     model = evaluation_model(graphdef, state)
-    train_step = make_train_step(
-        graphdef,
+    parts = StepParts(
+        graphdef=graphdef,
         shardings=places,
         config=dataclasses.replace(OPTIMIZER, micro_batches=micro_batches),
         optimizer=make_optimizer(OPTIMIZER, STEPS),
@@ -91,6 +91,7 @@ def steps_on(config: MeshConfig, micro_batches: int) -> tuple[TrainState, dict[s
         planes=input_planes("temporal"),
         text=text_features(model, tokenize(DEFAULT_PROMPTS), OPTIMIZER.frozen),
     )
+    train_step = make_train_step(parts)
     place, losses = placement(batch_sharding(mesh, ROWS, micro_batches)), []
     for step in range(STEPS):
         state, metrics = train_step(state, place(batch(step)))

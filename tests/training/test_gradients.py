@@ -12,7 +12,7 @@ from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.training.mesh import batch_sharding, shardings, with_shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.state import create_state
-from jvlgs_jax.training.step import make_train_step
+from jvlgs_jax.training.step import StepParts, make_train_step
 from jvlgs_jax.training.text_features import TrainedPrompts
 from training.toy import toy_batch, toy_network
 
@@ -25,8 +25,8 @@ def lowered(mesh: AbstractMesh, rows: int, micro_batches: int = 1) -> str:
     optimizer = make_optimizer(config, 10)
     graphdef, state = nnx.eval_shape(lambda: create_state(toy_network(), (), optimizer, ema=False))
     places = shardings(state, mesh)
-    step = make_train_step(
-        graphdef,
+    parts = StepParts(
+        graphdef=graphdef,
         shardings=places,
         config=config,
         optimizer=optimizer,
@@ -35,6 +35,7 @@ def lowered(mesh: AbstractMesh, rows: int, micro_batches: int = 1) -> str:
         text=TrainedPrompts(tokenize(DEFAULT_PROMPTS)),
         precision="bfloat16",
     )
+    step = make_train_step(parts)
     place = batch_sharding(mesh, rows, micro_batches)
     batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((rows, *x.shape[1:]), x.dtype, sharding=place), toy_batch())
     return step.trace(with_shardings(state, places), batch).lower(lowering_platforms=("cpu",)).as_text()

@@ -15,7 +15,7 @@ from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.training.mesh import MeshConfig, make_mesh, shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.state import TrainState, create_state
-from jvlgs_jax.training.step import TrainStep, make_train_step
+from jvlgs_jax.training.step import StepParts, TrainStep, make_train_step
 from jvlgs_jax.training.text_features import CachedPrompts, TrainedPrompts, text_features
 from training.toy import FROZEN, ToyNetwork, toy_batch, toy_network
 
@@ -30,8 +30,8 @@ def prepare(
     graphdef, state = create_state(model, frozen, optimizer, ema=config.ema_decay is not None)
     places = shardings(state, make_mesh(MeshConfig(data=1)))
     state = jax.device_put(state, places)
-    step = make_train_step(
-        graphdef,
+    parts = StepParts(
+        graphdef=graphdef,
         shardings=places,
         config=config,
         optimizer=optimizer,
@@ -40,7 +40,7 @@ def prepare(
         text=text_features(model, TOKENS, frozen),
         precision=precision,
     )
-    return step, state
+    return make_train_step(parts), state
 
 
 def arrays(state: nnx.State | None) -> dict[str, np.ndarray]:

@@ -20,6 +20,7 @@ import jax
 from jvlgs_jax.training import regime
 from jvlgs_jax.training.checkpoints import FOLDER, checkpoint_steps
 from jvlgs_jax.training.config import EvaluatorConfig, SelectionConfig
+from jvlgs_jax.training.step import StepParts
 from training.toy import toy_config, toy_train
 
 KILLS = 30
@@ -80,8 +81,8 @@ def arrange(blow: Blow, workdir: Path) -> None:
 
 
 def counting(count: Callable[[], None], make_train_step: Callable) -> Callable:
-    def make(*arguments, **settings):
-        train_step = make_train_step(*arguments, **settings)
+    def make(parts: StepParts):
+        train_step = make_train_step(parts)
 
         def counted(state, batch):
             count()

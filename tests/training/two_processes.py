@@ -6,12 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jax
-from flax import nnx
 
 from jvlgs_jax.training import regime
 from jvlgs_jax.training.config import EvaluatorConfig, SelectionConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig
 from jvlgs_jax.training.processes import join_processes
+from jvlgs_jax.training.step import StepParts
 from training.toy import FROZEN, toy_config, toy_train
 
 STEPS, STOPPED_AFTER = 8, 3
@@ -31,8 +31,8 @@ CONFIG = toy_config(
 def interrupting_after(steps: int, make_train_step: Callable, number: signal.Signals) -> Callable:
     """Makes steps of which one is interrupted by a signal."""
 
-    def make(graphdef: nnx.GraphDef, **settings):
-        train_step = make_train_step(graphdef, **settings)
+    def make(parts: StepParts):
+        train_step = make_train_step(parts)
 
         def interrupted(state, batch):
             following, metrics = train_step(state, batch)
