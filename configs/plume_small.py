@@ -1,7 +1,6 @@
 """The model that ships: a small network trained on simulated clips alone, on two CPU cores.
 
-for clips in simgas_like:448 gasvid_like:256 hard_negatives:256 faint:128 young_jets:700 \
-    near_movers:200; do
+for clips in simgas_like:448 gasvid_like:256 hard_negatives:256 faint:128 young_jets:400; do
     jvlgs prepare --dataset=plume_sim/${clips%:*} --clips=${clips#*:} --data-dir=data
 done
 jvlgs train --config=configs/plume_small_start.py --workdir=runs/plume_small_start
@@ -25,17 +24,9 @@ def get_config() -> ConfigDict:
     config = default_config()
     recipes.small_network(config)
     recipes.plumes_on_disk(
-        config,
-        {
-            "young_jets": 1.0,
-            "simgas_like": 0.4,
-            "near_movers": 0.25,
-            "hard_negatives": 0.25,
-            "gasvid_like": 0.2,
-            "faint": 0.1,
-        },
+        config, {"young_jets": 1.0, "simgas_like": 0.4, "hard_negatives": 0.25, "gasvid_like": 0.2, "faint": 0.1}
     )
     recipes.small_and_zoomed(config)
     config.train.init_from = ("runs/plume_small_mixed/model",)
-    recipes.from_random_weights(config, steps=7500, learning_rate=1e-3)
+    recipes.from_random_weights(config, steps=1500, learning_rate=7e-4)
     return config
