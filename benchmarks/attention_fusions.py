@@ -23,7 +23,7 @@ from jax.sharding import SingleDeviceSharding
 from jvlgs_jax.compile_check.devices import target_devices
 from jvlgs_jax.compile_check.targets import find_target
 from jvlgs_jax.kernels.cross_attention import cross_attention
-from jvlgs_jax.models.pvt_v2 import Block, PvtV2Config, patch_projection
+from jvlgs_jax.models.pvt_v2 import Block, PvtV2Config, SpatialReductionAttention, patch_projection
 
 FRAMES, SIDE = 24, 88  # 8 clips of three frames; of the first stage's map
 BLOCK = 968  # queries at a time
@@ -49,10 +49,20 @@ def _projecting_kernel(
     result[...] = (_dot(out, out_of[...], (1, 0)) + out_bias[...]).astype(result.dtype)
 
 
-def projected_attention(x: jax.Array, key: jax.Array, value: jax.Array, layers: tuple[nnx.Linear, nnx.Linear]):
+def attention_alone(attention: SpatialReductionAttention, x: jax.Array, key: jax.Array, value: jax.Array) -> jax.Array:
+    """The package's kernel between two projections."""
+    heads = [y[:, :, None] for y in (attention.query(x), key, value)]
+    out = cross_attention(*heads, scale=x.shape[-1] ** -0.5, implementation="pallas_tpu")
+    return attention.projection(out[:, :, 0])
+
+
+def projected_attention(
+    attention: SpatialReductionAttention, x: jax.Array, key: jax.Array, value: jax.Array
+) -> jax.Array:
     """One head: x is read once and the projected result written once."""
     batch, queries, width = x.shape
     keys = key.shape[1]
+    layers = (attention.query, attention.projection)
     weights = [array[...].reshape(-1, width) for layer in layers for array in (layer.kernel, layer.bias)]
     moving = pl.BlockSpec((None, BLOCK, width), lambda b, i: (b, i, 0))
     still = pl.BlockSpec((None, keys, width), lambda b, i: (b, 0, 0))
@@ -67,20 +77,19 @@ def projected_attention(x: jax.Array, key: jax.Array, value: jax.Array, layers: 
     )(x, key, value, *weights)
 
 
-def block(model: Block, x: jax.Array, *, fused: bool) -> jax.Array:
-    """`models.pvt_v2.Block` with one of both kernels."""
+Attend = Callable[[SpatialReductionAttention, jax.Array, jax.Array, jax.Array], jax.Array]
+KERNELS: dict[str, Attend] = {"attention alone": attention_alone, "with both projections": projected_attention}
+
+
+def block(model: Block, x: jax.Array, *, attend: Attend) -> jax.Array:
+    """`models.pvt_v2.Block` whose attention, projections included, is `attend`."""
     attention, inner = model.attention, model.norm1(x)
     assert attention.reduction is not None
     assert attention.reduction_norm is not None
     source = attention.reduction_norm(patch_projection(inner, attention.reduction))
     key, value = jnp.split(attention.key_value(source).reshape(len(x), -1, 2 * x.shape[-1]), 2, axis=-1)
     rows = inner.reshape(len(x), -1, x.shape[-1])
-    if fused:
-        out = projected_attention(rows, key, value, (attention.query, attention.projection))
-    else:
-        heads = [y[:, :, None] for y in (attention.query(rows), key, value)]
-        scale = x.shape[-1] ** -0.5
-        out = attention.projection(cross_attention(*heads, scale=scale, implementation="pallas_tpu")[:, :, 0])
+    out = attend(attention, rows, key, value)
     x = x + out.reshape(x.shape)
     return x + model.mlp(model.norm2(x))
 
@@ -115,8 +124,8 @@ def main() -> None:
     model = nnx.eval_shape(lambda: Block(width, config.heads[0], config.mlp_ratios[0], reduction, rngs=nnx.Rngs(0)))
     rows = 2 * FRAMES * width * SIDE**2  # bytes of one map
     few = 2 * FRAMES * width * (SIDE // reduction) ** 2
-    for name, fused in (("attention alone", False), ("with both projections", True)):
-        program = compiled(partial(block, fused=fused), model, (FRAMES, SIDE, SIDE, width), device)
+    for name, attend in KERNELS.items():
+        program = compiled(partial(block, attend=attend), model, (FRAMES, SIDE, SIDE, width), device)
         print(f"block of stage 1, {name}: {moved(program, 2 * rows + 2 * few)}", flush=True)
 
 
