@@ -19,7 +19,7 @@ from jvlgs_jax.interop.model_folder import abstract_model
 from jvlgs_jax.models.jvlgs import JvlgsConfig
 from jvlgs_jax.training.losses import loss_function
 from jvlgs_jax.training.optimizer import make_optimizer
-from jvlgs_jax.training.state import create_state
+from jvlgs_jax.training.state import TrainState, create_state
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
 
@@ -61,11 +61,15 @@ def test_its_network_fits_its_data(experiment: Experiment):
     graphdef, weights = nnx.split(abstract_model(experiment.model))
     optimizer = make_optimizer(config.optimizer, config.steps)
 
-    def make(weights: nnx.State) -> None:
-        averaged = config.optimizer.ema_decay is not None
-        create_state(nnx.merge(graphdef, weights), config.optimizer.frozen, optimizer, ema=averaged)
+    averaged = config.optimizer.ema_decay is not None
 
-    jax.eval_shape(make, weights)
+    def make(weights: nnx.State) -> TrainState:
+        return create_state(nnx.merge(graphdef, weights), config.optimizer.frozen, optimizer, ema=averaged)[1]
+
+    state = jax.eval_shape(make, weights)
+    assert jax.tree.leaves(state.params)
+    assert bool(jax.tree.leaves(state.frozen)) == bool(config.optimizer.frozen)
+    assert (state.ema is not None) == averaged
 
 
 @functools.cache
