@@ -28,5 +28,5 @@ def get_config() -> ConfigDict:
     )
     recipes.small_and_zoomed(config)
     config.train.init_from = ("runs/plume_small_mixed/model",)
-    recipes.from_random_weights(config, steps=1500, learning_rate=7e-4)
+    recipes.adamw_cosine(config, steps=1500, learning_rate=7e-4)
     return config

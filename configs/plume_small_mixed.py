@@ -21,5 +21,5 @@ def get_config() -> ConfigDict:
     recipes.plumes_on_disk(config, {"simgas_like": 1.0, "gasvid_like": 0.25, "hard_negatives": 0.2, "faint": 0.1})
     recipes.small_and_zoomed(config)
     config.train.init_from = ("runs/plume_small_start/model",)
-    recipes.from_random_weights(config, steps=4000, learning_rate=1e-3)
+    recipes.adamw_cosine(config, steps=4000, learning_rate=1e-3)
     return config

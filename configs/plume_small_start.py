@@ -18,5 +18,5 @@ def get_config() -> ConfigDict:
     recipes.small_network(config)
     recipes.plumes_on_disk(config, {"simgas_like": 1.0})
     config.data.input_size = (128, 160)
-    recipes.from_random_weights(config, steps=600, learning_rate=1e-3)
+    recipes.adamw_cosine(config, steps=600, learning_rate=1e-3)
     return config

@@ -36,7 +36,7 @@ def get_config() -> ConfigDict:
     config.data.augmentation.exposure_drift = 2.0
 
     config.train.init_from = ("plume_small",)
-    recipes.from_random_weights(config, steps=100, learning_rate=5e-4)
+    recipes.adamw_cosine(config, steps=100, learning_rate=5e-4)
     config.train.optimizer.ema_decay = 0.97
     config.train.evaluators = (EvaluatorConfig(name="test"),)
     return config

@@ -146,8 +146,8 @@ def small_and_zoomed(config: ConfigDict) -> None:
     config.data.augmentation.cloud_probability = 0.05
 
 
-def from_random_weights(config: ConfigDict, *, steps: int, learning_rate: float) -> None:
-    """AdamW with a cosine, gradients of norm 1 at most and a running mean of weights; the text encoder stays."""
+def adamw_cosine(config: ConfigDict, *, steps: int, learning_rate: float) -> None:
+    """So many steps of AdamW, with a warm-up, a cosine and no evaluators; the text encoder stays."""
     config.train.steps = steps
     config.train.save_every = 250
     config.train.optimizer.learning_rate = learning_rate
