@@ -26,10 +26,11 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.output_folder import prepare_output
 from jvlgs_jax.inference.regions import load_regions
 from jvlgs_jax.inference.sources import find_videos
-from jvlgs_jax.inference.watching import Event
+from jvlgs_jax.inference.watching import Event, WatchConfig
 
 if TYPE_CHECKING:
     from jvlgs_jax.inference.predict import Probabilities
+    from jvlgs_jax.inference.summary import Summary
     from jvlgs_jax.interop.model_folder import ModelBundle
 
 ALARM_RAISED = 1  # the exit code, if it is asked for
@@ -42,8 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of this verb."""
     parser.add_argument(
         "path",
-        help="a video file, a folder of images, a folder of either, the number of a camera, or the URL of a stream "
-        "(rtsp://...); a live input is ended by Ctrl-C or SIGTERM, and all results are then written",
+        help="a video file, a folder of images, a folder of either, a pattern in quotes ('site/**/*.mp4'), a .txt file "
+        "with a path a line, the number of a camera, or the URL of a stream (rtsp://...); a live input is ended by "
+        "Ctrl-C or SIGTERM, and all results are then written",
     )
     add_checkpoint_argument(parser)
     parser.add_argument(
@@ -51,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="where report.html, events.json, frames.csv, overlay.mp4 and masks/ go; for a folder of videos, to one "
+        help="where report.html, events.json, frames.csv, overlay.mp4 and masks/ go; for several videos, to one "
         "sub-folder each",
     )
     add_use_arguments(parser)
@@ -114,24 +116,44 @@ def run(args: argparse.Namespace) -> int:
     watch = watch_config(args, rule)
     segmenter = _segmenter(args, bundle)
     model = describe_model(checkpoint_name(args.checkpoint), bundle)
-    alarms = 0
+    tell_all = partial(print, file=sys.stderr if args.jsonl else sys.stdout)
+    alarms, failed = 0, []
     for name, (video, output, _) in chosen.items():
         origin = {"model": model, **_describe_regions(args.regions, watched.get(name)), **_describe_promise(args)}
-        with _ended_by_signals(video, args.duration):
-            summary = predict(
-                video,
-                segmenter,
-                watch,
-                output,
-                watched=watched.get(name),
-                origin=origin,
-                tell=partial(_print_event, name) if args.jsonl else tell_nobody,
-            )
+        say = partial(_print_event, name) if args.jsonl else tell_nobody
+        try:
+            with _ended_by_signals(video, args.duration):
+                summary = _made_before(video, output, watch, watched.get(name), origin) or predict(
+                    video, segmenter, watch, output, watched=watched.get(name), origin=origin, tell=say
+                )
+        except UserError as error:
+            if len(chosen) == 1:
+                raise
+            _notice(f"error: {error}")
+            failed.append(name)
+            continue
         alarms += summary.alarms
         if args.jsonl:
             print_json_line({"event": "video_done", "video": name, **asdict(summary), "output": str(output)})
-        print(f"{output}: {summary}", file=sys.stderr if args.jsonl else sys.stdout)
+        tell_all(f"{output}: {summary}")
+    if failed:
+        raise UserError(f"{len(failed)} of {len(chosen)} videos failed ({', '.join(failed)}): the reasons are above")
     return ALARM_RAISED if alarms and args.exit_code else 0
+
+
+def _made_before(
+    video: Video | LiveVideo, output: Path, watch: WatchConfig, watched: Watched | None, origin: Mapping[str, Any]
+) -> "Summary | None":
+    """What an earlier run of the same video, model and settings has found, if all its results are there."""
+    from jvlgs_jax.inference.finished import finished
+    from jvlgs_jax.inference.predict import identify_prediction
+
+    if isinstance(video, LiveVideo):
+        return None
+    summary = finished(output, identify_prediction(video, watch, watched, origin))
+    if summary is not None:
+        _notice(f"{output}: holds these results already; nothing is done again")
+    return summary
 
 
 class _Chosen(NamedTuple):

@@ -99,43 +99,51 @@ def predict(
         see: is shown each frame, after what happened at it was told.
     """
     origin = origin or {}
-    start = Progress(_identity(video, watch, watched, origin), Watcher(watch, video.frames_per_second, watched))
+    identity = identify_prediction(video, watch, watched, origin)
+    start = Progress(identity, Watcher(watch, video.frames_per_second, watched))
     with (
         _told_in_one_line(output),
         _unfinished(output / UNFINISHED, start) as (folder, progress),
         _files(folder, video, progress) as files,
     ):
         recorder = Recorder(files, video, watch, watched, progress.story)
-        frames, read_ahead = _frames(video, progress)
-        watcher, memory = progress.watcher, progress.memory
-
-        def remember() -> Iterator[Frame]:
-            for frame in frames:
-                read_ahead.append(frame)
-                yield frame
-
-        answers = segmenter.probabilities(remember(), starts_view=watcher.starts_view, memory=memory)
         published = time.monotonic()
-        with tqdm(total=video.frame_count or None, initial=progress.frames, desc=video.name, unit=" frames") as bar:
-            for probability in answers:
-                frame = read_ahead.popleft()
-                seen = watcher.push(frame, probability)
-                picture = recorder.add(frame, seen)
-                for event in seen.events:
-                    tell(event)
-                see(seen, picture)
-                bar.update()
-                _save_if_due(progress, recorder.summary.frames, files, folder / _PROGRESS)
-                if isinstance(video, LiveVideo) and time.monotonic() - published > PUBLISHED_EVERY_S:
-                    recorder.publish(output, origin)
-                    published = time.monotonic()
-        for event in watcher.finish():
+        for seen, picture in _observations(video, segmenter, progress, recorder):
+            for event in seen.events:
+                tell(event)
+            see(seen, picture)
+            _save_if_due(progress, recorder.summary.frames, files, folder / _PROGRESS)
+            if isinstance(video, LiveVideo) and time.monotonic() - published > PUBLISHED_EVERY_S:
+                recorder.publish(output, origin, identity)
+                published = time.monotonic()
+        for event in progress.watcher.finish():
             recorder.add_event(event)
             tell(event)
         remove(folder / _PROGRESS)  # from here on, a run that is killed has nothing to go on from
         files.publish(output)
-        recorder.publish(output, origin)
+        recorder.publish(output, origin, identity)
     return recorder.summary
+
+
+def _observations(
+    video: Recording, segmenter: Probabilities, progress: Progress, recorder: Recorder
+) -> Iterator[tuple[Observation, UInt8[np.ndarray, "h w 3"]]]:
+    """Goes through the frames that are left; yields what is seen in each, once it is recorded, and its overlay."""
+    frames, read_ahead = _frames(video, progress)
+    watcher = progress.watcher
+
+    def remember() -> Iterator[Frame]:
+        for frame in frames:
+            read_ahead.append(frame)
+            yield frame
+
+    answers = segmenter.probabilities(remember(), starts_view=watcher.starts_view, memory=progress.memory)
+    with tqdm(total=video.frame_count or None, initial=progress.frames, desc=video.name, unit=" frames") as bar:
+        for probability in answers:
+            frame = read_ahead.popleft()
+            seen = watcher.push(frame, probability)
+            yield seen, recorder.add(frame, seen)
+            bar.update()
 
 
 def _save_if_due(progress: Progress, done: int, files: ResultFiles, path: Path) -> None:
@@ -145,8 +153,10 @@ def _save_if_due(progress: Progress, done: int, files: ResultFiles, path: Path) 
         progress.save(path)
 
 
-def _identity(video: Recording, watch: WatchConfig, watched: np.ndarray | None, origin: About) -> str:
-    """Says which prediction this is: one that goes on must be the same one."""
+def identify_prediction(
+    video: Recording, watch: WatchConfig, watched: Bool[np.ndarray, "h w"] | None, origin: About
+) -> str:
+    """Says which prediction this is: one that goes on, or need not be made again, must be the same one."""
     said = [__version__, identify_recording(video), watch.to_json(), shape_of(watched), origin]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 

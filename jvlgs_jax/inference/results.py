@@ -11,6 +11,7 @@ from jaxtyping import Bool, UInt8
 
 from jvlgs_jax.data.gain import Frame, whole_levels
 from jvlgs_jax.inference.alarms import Alarm
+from jvlgs_jax.inference.finished import IDENTITY
 from jvlgs_jax.inference.output_folder import EVENTS, REPORT
 from jvlgs_jax.inference.overlay import draw_overlay
 from jvlgs_jax.inference.provenance import Recording, describe_recording
@@ -89,16 +90,15 @@ class Recorder:
             self._story.snapshots.end(event.about)
             self._story.alarm = None
 
-    def publish(self, output: Path, origin: About) -> None:
-        """Writes events.json and report.html to the folder `output`: all there is to say so far.
+    def publish(self, output: Path, origin: About, identity: str) -> None:
+        """Writes report.html, then events.json, to the folder `output`: all there is to say so far.
 
         `origin` is of the model and what else led here. Its "video", if any, adds to what is read from the video, or
-        says it otherwise: an uploaded file has another name where it came from.
+        says it otherwise: an uploaded file has another name where it came from. `identity` is of the prediction.
         """
         story = self._story
         recording = {**describe_recording(self._video, story.size), **origin.get("video", {})}
         about = {**origin, "video": recording, **self._watch.to_json()}
-        self._files.events.publish(output / EVENTS, {"summary": asdict(story.summary), **about}, story.alarm)
         found = Findings(
             title=Path(recording["path"]).name,
             frames_per_second=self._video.frames_per_second,
@@ -111,3 +111,5 @@ class Recorder:
         )
         with replacement(output / REPORT) as partial:
             partial.write_text(render_report(found), encoding="utf-8")
+        said = {"summary": asdict(story.summary), **about, IDENTITY: identity}
+        self._files.events.publish(output / EVENTS, said, story.alarm)

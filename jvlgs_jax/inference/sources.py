@@ -1,6 +1,9 @@
 """Finds the videos that a path stands for."""
 
+import glob
+import os
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from jvlgs_jax.data.images import IMAGE_SUFFIXES
@@ -8,31 +11,91 @@ from jvlgs_jax.data.natural_order import natural_key
 from jvlgs_jax.data.video import VIDEO_SUFFIXES
 from jvlgs_jax.errors import UserError
 
+LIST_SUFFIX = ".txt"
+
 
 def find_videos(path: Path) -> dict[str, Path]:
-    """Returns the videos at `path`, by name: itself, or those in a folder of videos, in natural order.
+    """Returns the videos at `path`, by name, in natural order; those of a list in its order.
 
-    A video is a video file or a folder of images. A name is the file's without its suffix unless two would be alike.
-    UserError for a missing path, a folder with neither, and one with images beside videos.
+    `path` is a video, a folder of videos, a pattern such as `site/**/*.mp4` (* and ? stand for any characters, ** for
+    folders), or a list: a .txt file with the path of a video a line, relative to its own folder; lines that begin with
+    # say nothing. A video is a video file or a folder of images. Its name is the file's without its suffix; what two
+    would share is told apart by the suffix or by the folders that hold them.
+
+    UserError for a missing path, a folder or pattern without videos, a folder with images beside videos, and a line
+    of a list that is not there, by its number.
     """
-    if not path.exists():
-        raise UserError(f"{path}: no such file or folder: check the path")
+    if path.is_file() and path.suffix.lower() == LIST_SUFFIX:
+        return _named(_listed(path))
     if path.is_file():
         return {_name(path): path}
-    inside = sorted(path.iterdir(), key=lambda entry: natural_key(entry.name))
-    videos = [entry for entry in inside if _has_suffix(entry, VIDEO_SUFFIXES) or _holds_images(entry)]
-    if _holds_images(path):
+    if path.is_dir():
+        return _named(_inside(path))
+    if glob.has_magic(str(path)):
+        return _named(_matching(path))
+    raise UserError(f"{path}: no such file or folder: check the path")
+
+
+def _inside(folder: Path) -> list[Path]:
+    entries = sorted(folder.iterdir(), key=lambda entry: natural_key(entry.name))
+    videos = [entry for entry in entries if _is_video(entry)]
+    if _holds_images(folder):
         if videos:
-            raise UserError(f"{path}: holds images and videos ({videos[0].name}, ...): give the path of one kind")
-        return {_name(path): path}
+            raise UserError(f"{folder}: holds images and videos ({videos[0].name}, ...): give the path of one kind")
+        return [folder]
     if not videos:
-        raise UserError(f"{path}: no video in this folder: it should hold video files or images")
-    uses = Counter(map(_name, videos))
-    return {_name(video) if uses[_name(video)] == 1 else video.name: video for video in videos}
+        raise UserError(f"{folder}: no video in this folder: it should hold video files or images")
+    return videos
+
+
+def _matching(pattern: Path) -> list[Path]:
+    matches = sorted(map(Path, glob.glob(str(pattern), recursive=True)), key=lambda path: natural_key(str(path)))
+    videos = [match for match in matches if _is_video(match)]
+    if not videos:
+        found = "nothing matches" if not matches else f"{matches[0]} is no video file and no folder of images"
+        raise UserError(f"{pattern}: no video ({found}): check the pattern, and put it in quotes")
+    return videos
+
+
+def _listed(file: Path) -> list[Path]:
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: no list of videos ({error}): it should hold one path a line, in UTF-8") from error
+    videos = []
+    for number, line in enumerate(map(str.strip, lines), start=1):
+        if line and not line.startswith("#"):
+            video = file.parent / line
+            if not (video.is_file() or _holds_images(video)):
+                raise UserError(f"{file}, line {number}: {video}: no video file or folder of images: check the path")
+            videos.append(video)
+    if not videos:
+        raise UserError(f"{file}: no video in this list: it should hold one path a line")
+    return list(dict.fromkeys(videos))
+
+
+def _named(videos: Sequence[Path]) -> dict[str, Path]:
+    """Gives each video the shortest name of its own."""
+    short = Counter(map(_name, videos))
+    longer = Counter(video.name for video in videos)
+    names = []
+    for video in videos:
+        if short[_name(video)] == 1:
+            names.append(_name(video))
+        elif longer[video.name] == 1:
+            names.append(video.name)
+        else:
+            shared = os.path.commonpath([other.resolve().parent for other in videos])
+            names.append(video.resolve().relative_to(shared).as_posix())
+    return dict(zip(names, videos, strict=True))
 
 
 def _name(video: Path) -> str:
     return video.stem if video.is_file() else video.resolve().name
+
+
+def _is_video(path: Path) -> bool:
+    return _has_suffix(path, VIDEO_SUFFIXES) or _holds_images(path)
 
 
 def _holds_images(path: Path) -> bool:

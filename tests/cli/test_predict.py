@@ -117,7 +117,7 @@ def test_a_folder_of_videos_gives_a_folder_each(tmp_path, capsys):
     ("path", "output", "words"),
     [
         ("missing.mp4", "out", "missing.mp4: no such file or folder"),
-        ("notes.txt", "out", "notes.txt: not a readable video"),
+        ("notes.txt", "out", "notes.txt, line 1"),
         ("empty", "out", "empty: no video in this folder"),
         ("frames", "frames", "would replace the input"),
         ("site", "site", "would replace the input"),
@@ -149,6 +149,52 @@ def test_a_video_damaged_in_the_middle_leaves_its_earlier_results(tmp_path, caps
     assert _predict(images, output) == 2
     assert "18.png: not a readable image" in capsys.readouterr().err
     assert len(_gas(output)) == len(list((output / "masks").iterdir())) == 20
+
+
+def test_one_bad_video_of_several_does_not_keep_the_others_from_being_segmented(tmp_path, capsys):
+    _images(tmp_path / "site" / "a", 20)
+    (tmp_path / "site" / "a" / "18.png").write_bytes(b"cut")
+    _video(tmp_path / "site" / "b.mp4")
+    output = tmp_path / "out"
+    assert _predict(tmp_path / "site", output) == 2
+    told = capsys.readouterr()
+    assert told.out == f"{output / 'b'}: 3 frames, 3 with gas, 0 alarms\n"
+    assert "18.png: not a readable image" in told.err
+    assert told.err.splitlines()[-1].endswith("1 of 2 videos failed (a): the reasons are above")
+
+
+def test_a_video_is_not_segmented_again_until_it_or_a_setting_changes(tmp_path, capsys):
+    """Of a folder that grows, only what is new is done."""
+    site, output = tmp_path / "site", tmp_path / "out"
+    _video(site / "a.mp4")
+    assert _predict(site, output) == 0
+    first = (output / "a" / "report.html").read_bytes()
+    _video(site / "b.mp4")
+    capsys.readouterr()
+    assert _predict(site, output) == 0
+    told = capsys.readouterr()
+    assert "a: holds these results already" in told.err
+    assert "b: holds" not in told.err
+    assert told.out.splitlines() == [f"{output / name}: 3 frames, 3 with gas, 0 alarms" for name in "ab"]
+    assert (output / "a" / "report.html").read_bytes() == first
+
+    assert _predict(site, output, "--rule", "confidence_gate:low=0.95,high=0.95") == 0
+    assert "holds" not in capsys.readouterr().err
+    assert _gas(output / "a") == ["0"] * 3
+    _video(site / "a.mp4", number=4)
+    (output / "b" / "overlay.mp4").unlink()
+    assert _predict(site, output, "--rule", "confidence_gate:low=0.95,high=0.95") == 0
+    assert "holds" not in capsys.readouterr().err
+    assert len(_gas(output / "a")) == 4
+    assert (output / "b" / "overlay.mp4").exists()
+
+
+def test_a_pattern_gives_a_folder_for_each_video_it_matches(tmp_path):
+    _video(tmp_path / "north" / "cam.mp4")
+    _video(tmp_path / "south" / "cam.mp4", number=2)
+    output = tmp_path / "out"
+    assert _predict(tmp_path / "*" / "cam.mp4", output) == 0
+    assert [len(_gas(output / side / "cam.mp4")) for side in ("north", "south")] == [3, 2]
 
 
 QUICK = ("--alarm", "window_s=0.2")  # 2 of 3 frames

@@ -45,3 +45,49 @@ def test_folders_that_are_no_input_are_refused_by_name(tmp_path, names, words):
 def test_a_missing_path_is_refused_by_name(tmp_path):
     with pytest.raises(UserError, match=r"missing\.mp4: no such file"):
         find_videos(tmp_path / "missing.mp4")
+
+
+def test_a_pattern_finds_videos_in_natural_order_and_leaves_other_files_alone(tmp_path):
+    _touch(tmp_path, "a/10.mp4", "a/2.mp4", "b/deep/3.avi", "b/notes.md", "c/frames/1.png")
+    assert list(find_videos(tmp_path / "a" / "*.mp4")) == ["2", "10"]
+    assert list(find_videos(tmp_path / "**" / "*")) == ["2", "10", "3", "frames"]
+
+
+def test_equal_names_in_two_folders_are_told_apart_by_the_folders(tmp_path):
+    _touch(tmp_path, "north/cam.mp4", "south/cam.mp4", "south/other.mp4")
+    found = find_videos(tmp_path / "*" / "*.mp4")
+    assert found == {
+        "north/cam.mp4": tmp_path / "north" / "cam.mp4",
+        "south/cam.mp4": tmp_path / "south" / "cam.mp4",
+        "other": tmp_path / "south" / "other.mp4",
+    }
+
+
+def test_a_list_is_read_in_its_order_relative_to_its_folder(tmp_path):
+    _touch(tmp_path, "b.mp4", "frames/1.png", "elsewhere/a.mp4")
+    (tmp_path / "list.txt").write_text(f"# shift of Monday\nframes\n\nb.mp4\n{tmp_path}/elsewhere/a.mp4\nb.mp4\n")
+    assert list(find_videos(tmp_path / "list.txt")) == ["frames", "b", "a"]
+
+
+def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path):
+    _touch(tmp_path, "clip[1].mp4")
+    assert find_videos(tmp_path / "clip[1].mp4") == {"clip[1]": tmp_path / "clip[1].mp4"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "no video in this list"), ("there.mp4\nmissing.mp4\n", r"list\.txt, line 2: .*missing\.mp4: no video file")],
+)
+def test_lists_that_lead_nowhere_are_refused_by_line(tmp_path, text, words):
+    _touch(tmp_path, "there.mp4")
+    (tmp_path / "list.txt").write_text(text)
+    with pytest.raises(UserError, match=words):
+        find_videos(tmp_path / "list.txt")
+
+
+def test_a_pattern_that_matches_no_video_is_refused_with_what_it_matches(tmp_path):
+    _touch(tmp_path, "notes.md")
+    with pytest.raises(UserError, match=r"\*\.mp4: no video \(nothing matches\)"):
+        find_videos(tmp_path / "*.mp4")
+    with pytest.raises(UserError, match=r"notes\.md is no video file"):
+        find_videos(tmp_path / "*")
