@@ -4,7 +4,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from jaxtyping import UInt8, UInt16
+from jaxtyping import Float, UInt8, UInt16
 
 from jvlgs_jax.data.natural_order import natural_key
 from jvlgs_jax.errors import UserError
@@ -13,6 +13,9 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
 CHROMA_NOISE = 12  # grey levels between two colours of one pixel that a codec makes of a grey picture
 CHROMA_PROBE_FRAMES = 16  # a recording whose first frames are grey up to this noise is grey
+
+LEVELS_A_DEGREE = 64  # finer than the noise of any camera
+COLDEST, HOTTEST = -300.0, 720.0  # degrees that 16 bits hold so, Celsius or kelvin
 
 Picture16 = UInt16[np.ndarray, "h w 3"]
 RawPixels = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w 1"]  # as the camera gave them
@@ -33,16 +36,40 @@ def read_image(path: Path) -> UInt8[np.ndarray, "h w 3"]:
 
 
 def decode_image(encoded: bytes, path: Path) -> UInt8[np.ndarray, "h w 3"] | Picture16:
-    """Returns the image in a file's content in RGB; UserError, naming `path`, for other than 8 or 16 bits."""
+    """Returns the image in a file's content in RGB; numbers with fractions as `temperature_levels`.
+
+    UserError, naming `path`, for what is no image and for whole numbers of other than 8 or 16 bits.
+    """
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
     image = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags) if encoded else None
-    if image is None and encoded:  # such as a TIFF of floats with one channel, which is to be told of as that
+    if image is None and encoded:  # such as a TIFF of floats with one channel
         image = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise UserError(f"{path}: not a readable image: replace or remove it")
+    if image.dtype in (np.float32, np.float64):
+        image = temperature_levels(image, path)
     if image.dtype not in (np.uint8, np.uint16):
         raise UserError(f"{path}: {image.dtype} pixels, frames have 8 or 16 bits: convert it to 16-bit PNG")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return cv2.cvtColor(image, cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB)
+
+
+def temperature_levels(image: Float[np.ndarray, "..."], path: Path) -> UInt16[np.ndarray, "..."]:
+    """Returns a radiometric image, of degrees Celsius or kelvin, as 64 levels a degree from -300 on.
+
+    Pixels without a reading (NaN or infinite) get the median of the others. UserError, naming `path`, where there are
+    no others, and for numbers from outside of -300 to 720, which are no temperatures.
+    """
+    read = np.isfinite(image)
+    if not read.any():
+        raise UserError(f"{path}: no pixel has a finite value: remove it")
+    low, high = float(image[read].min()), float(image[read].max())
+    if low < COLDEST or high > HOTTEST:
+        raise UserError(
+            f"{path}: values from {low:g} to {high:g}, temperatures lie from {COLDEST:g} to {HOTTEST:g}: convert it to "
+            "16-bit PNG"
+        )
+    filled = np.where(read, image, np.median(image[read]))
+    return np.rint((filled - COLDEST) * LEVELS_A_DEGREE).astype(np.uint16)
 
 
 def is_grey(image: UInt8[np.ndarray, "h w 3"] | Picture16) -> bool:

@@ -113,6 +113,11 @@ def _both(folder):
     return folder
 
 
+def _with_nan(image):
+    image[3:6, 4:9] = np.nan
+    return image
+
+
 REFUSED = {
     "no such file": (lambda t: t / "nowhere.mp4", "no such file or folder: check the path"),
     "an empty file": (lambda t: _text(t / "a.mp4", b""), "not a readable video"),
@@ -138,13 +143,13 @@ REFUSED = {
         "a frame of 8 bits follows frames of 16 bits",
     ),
     "colours of 16 bits": (lambda t: _pictures(t / "a", _grey(np.uint16, (48, 64, 3))), "16-bit colours"),
-    "a radiometric TIFF of floats": (
-        lambda t: _pictures(t / "a", _grey(np.float32, top=400), suffix="tiff"),
-        "float32 pixels, frames have 8 or 16 bits: convert it to 16-bit PNG",
+    "a TIFF of floats that are no temperatures": (
+        lambda t: _pictures(t / "a", _grey(np.float32, top=40_000), suffix="tiff"),
+        "temperatures lie from -300 to 720: convert it to 16-bit PNG",
     ),
-    "NaN pixels": (
+    "nothing but NaN": (
         lambda t: _pictures(t / "a", np.full((48, 64), np.nan, np.float32), suffix="tiff"),
-        "float32 pixels",
+        "0.tiff: no pixel has a finite value",
     ),
     "an empty image": (
         lambda t: _text(_pictures(t / "a", _grey(np.uint8)) / "1.png", b"").parent,
@@ -186,6 +191,11 @@ ANSWERED = {
     "16-bit PNG": (lambda t: _pictures(t / "a", *[_grey(np.uint16)] * 3), 3),
     "16-bit PNG without contrast": (lambda t: _pictures(t / "a", *[np.full((48, 64), 9000, np.uint16)] * 3), 3),
     "16-bit TIFF": (lambda t: _pictures(t / "a", *[_grey(np.uint16)] * 3, suffix="tiff"), 3),
+    "a radiometric TIFF of floats": (
+        lambda t: _pictures(t / "a", *[_grey(np.float32, top=400)] * 3, suffix="tiff"),
+        3,
+    ),
+    "NaN pixels": (lambda t: _pictures(t / "a", *[_with_nan(_grey(np.float32, top=400))] * 3, suffix="tiff"), 3),
     "16 bits, big end first": (lambda t: _encoded(t / "a.mkv", "ffv1", "gray16le", [_grey(np.uint16)] * 3), 3),
     "10 bits": (lambda t: _encoded(t / "a.mkv", "ffv1", "gray10le", [_grey(np.uint16)] * 3), 3),
     "colours": (lambda t: _pictures(t / "a", *[_grey(np.uint8, (48, 64, 3))] * 3), 3),
