@@ -17,6 +17,7 @@ BETTER = 0.8  # share of the difference that may remain once a true shift is und
 UNLIKE = 0.5  # share of the usual likeness below which a picture shows another view
 LIKENESS_FRAMES = 40  # of which the usual likeness is a mean, plain at first and then exponential
 NEW_VIEW_FRAMES = 10  # least number that a camera must stand elsewhere before its view counts as the new background
+LONGEST_SETTLE_S = 3600.0
 CLEAR = 0.5  # least usual likeness that can be judged: below it, noise is stronger than the view's detail
 
 
@@ -26,7 +27,8 @@ class CameraMotionConfig:
 
     Attributes:
         shift: least shift, as a share of the picture's longer side; 1 or more finds no shift.
-        settle_s: seconds without a shift after which the camera stands again, where it stood or elsewhere.
+        settle_s: seconds without a shift, at most 3600, after which the camera stands again, where it stood or
+            elsewhere.
     """
 
     shift: float = 0.01
@@ -35,8 +37,8 @@ class CameraMotionConfig:
     def __post_init__(self) -> None:
         if not 0 < self.shift < inf:
             raise UserError(f"camera: shift is {self.shift}, it must be above 0, as a share of the picture's side")
-        if not 0 <= self.settle_s < inf:
-            raise UserError(f"camera: settle_s is {self.settle_s}, it must be a time of 0 seconds or more")
+        if not 0 <= self.settle_s <= LONGEST_SETTLE_S:
+            raise UserError(f"camera: settle_s is {self.settle_s}, it must be 0 to {LONGEST_SETTLE_S:g} seconds")
 
 
 class CameraMotion:
