@@ -1,6 +1,5 @@
 """Finds the videos that a path stands for."""
 
-import glob
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from jvlgs_jax.data.video import VIDEO_SUFFIXES
 from jvlgs_jax.errors import UserError
 
 LIST_SUFFIX = ".txt"
+_PATTERN = frozenset("*?[")
 
 
 def find_videos(path: Path) -> dict[str, Path]:
@@ -31,7 +31,7 @@ def find_videos(path: Path) -> dict[str, Path]:
         return {_name(path): path}
     if path.is_dir():
         return _named(_inside(path))
-    if glob.has_magic(str(path)):
+    if not _PATTERN.isdisjoint(str(path)):
         return _named(_matching(path))
     raise UserError(f"{path}: no such file or folder: check the path")
 
@@ -49,7 +49,8 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _matching(pattern: Path) -> list[Path]:
-    matches = sorted(map(Path, glob.glob(str(pattern), recursive=True)), key=lambda path: natural_key(str(path)))
+    root = Path(pattern.anchor)
+    matches = sorted(root.glob(str(pattern.relative_to(root))), key=lambda path: natural_key(str(path)))
     videos = [match for match in matches if _is_video(match)]
     if not videos:
         found = "nothing matches" if not matches else f"{matches[0]} is no video file and no folder of images"

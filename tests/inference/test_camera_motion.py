@@ -100,7 +100,7 @@ def test_it_can_be_switched_off():
     assert not any(_run(frames, CameraMotionConfig(shift=1.0)))
 
 
-@pytest.mark.parametrize("settings", [{"shift": 0.0}, {"shift": float("nan")}, {"settle_s": -1.0}, {"settle_s": 3601.0}])
+@pytest.mark.parametrize("settings", [{"shift": 0.0}, {"shift": np.nan}, {"settle_s": -1.0}, {"settle_s": 3601.0}])
 def test_bad_settings_are_refused(settings):
     with pytest.raises(UserError, match=next(iter(settings))):
         CameraMotionConfig(**settings)
