@@ -78,6 +78,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="print each event on stdout when it happens, as one line of JSON, and all else on stderr",
     )
+    parser.add_argument("--parquet", action="store_true", help="write the rows of frames.csv as frames.parquet, too")
     parser.add_argument(
         "--exit-code",
         action="store_true",
@@ -107,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
     # Imported here, so that help and bad paths need not wait for JAX.
     from jvlgs_jax.cli.checkpoint import checkpoint_name
     from jvlgs_jax.cli.model_choice import choose_model
+    from jvlgs_jax.inference.parquet_table import write_parquet
     from jvlgs_jax.inference.predict import predict, tell_nobody
     from jvlgs_jax.inference.provenance import describe_model
 
@@ -126,6 +128,8 @@ def run(args: argparse.Namespace) -> int:
                 summary = _made_before(video, output, watch, watched.get(name), origin) or predict(
                     video, segmenter, watch, output, watched=watched.get(name), origin=origin, tell=say
                 )
+            if args.parquet:
+                write_parquet(output)
         except UserError as error:
             if len(chosen) == 1:
                 raise

@@ -5,6 +5,7 @@ from pathlib import Path
 from jvlgs_jax.errors import UserError
 
 MASKS, OVERLAY, TABLE, EVENTS, REPORT = "masks", "overlay.mp4", "frames.csv", "events.json", "report.html"
+PARQUET = "frames.parquet"  # only where it is asked for
 UNFINISHED = ".unfinished"  # holds them until they are whole
 
 

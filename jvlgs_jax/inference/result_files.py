@@ -10,8 +10,8 @@ from jaxtyping import UInt8
 
 from jvlgs_jax.inference.event_log import EventLog
 from jvlgs_jax.inference.frame_table import FrameTable
-from jvlgs_jax.inference.output_folder import MASKS, OVERLAY, TABLE
-from jvlgs_jax.inference.replacement import put_in_place
+from jvlgs_jax.inference.output_folder import MASKS, OVERLAY, PARQUET, TABLE
+from jvlgs_jax.inference.replacement import put_in_place, remove
 from jvlgs_jax.inference.video_writer import VideoParts
 
 _PARTS, _LINES = "overlay", "events.jsonl"
@@ -53,6 +53,7 @@ class ResultFiles:
         self._table.close()
         self._overlay.join(output / OVERLAY)
         put_in_place(self._masks, output / MASKS)
+        remove(output / PARQUET)  # of an earlier run
         put_in_place(self._folder / TABLE, output / TABLE)
 
     def close(self) -> None:

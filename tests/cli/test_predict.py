@@ -10,6 +10,7 @@ from functools import partial
 
 import cv2
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from jvlgs_jax.cli import model_choice
@@ -89,6 +90,15 @@ def test_a_video_gives_masks_overlay_table_events_and_report(tmp_path, capsys):
     captured = capsys.readouterr()
     assert captured.out == f"{output}: 3 frames, 3 with gas, 0 alarms\n"
     assert "3/3" in captured.err  # the progress bar
+
+
+def test_the_table_is_also_written_as_parquet_if_asked(tmp_path):
+    clip, output = _video(tmp_path / "clip.mp4"), tmp_path / "out"
+    assert _predict(clip, output, "--parquet") == 0
+    assert pq.read_table(output / "frames.parquet")["frame"].to_pylist() == [0, 1, 2]
+    _video(clip, number=4)
+    assert _predict(clip, output) == 0
+    assert not (output / "frames.parquet").exists()  # it would be of the shorter clip
 
 
 def test_the_published_rule_can_be_chosen(tmp_path):
