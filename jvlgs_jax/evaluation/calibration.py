@@ -27,13 +27,16 @@ class GateGrid:
     high: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
     vote_frames: tuple[int, ...] = (1, 3, 5, 9)
     minimum_share: tuple[float, ...] = (0.0, 0.0005, 0.001)
+    kernel: tuple[int, ...] = (9, 5)
     base: ConfidenceGate = field(default_factory=ConfidenceGate)
 
     def gates(self) -> list[ConfidenceGate]:
         """Returns the gates."""
         return [
-            replace(self.base, low=low, high=high, vote_frames=vote, minimum_share=share)
-            for low, high, share, vote in product(self.low, self.high, self.minimum_share, self.vote_frames)
+            replace(self.base, low=low, high=high, vote_frames=vote, minimum_share=share, kernel=kernel)
+            for low, high, kernel, share, vote in product(
+                self.low, self.high, self.kernel, self.minimum_share, self.vote_frames
+            )
             if low <= high
         ]
 

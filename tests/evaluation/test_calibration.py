@@ -11,9 +11,7 @@ from jvlgs_jax.inference.postprocess import ConfidenceGate
 
 SHAPE = (40, 60)
 PLUME = (slice(10, 30), slice(10, 30))
-GRID = GateGrid(
-    low=(0.2, 0.4), high=(0.5, 0.9), vote_frames=(1, 3), minimum_share=(0.0, 0.05), base=ConfidenceGate(kernel=1)
-)
+GRID = GateGrid(low=(0.2, 0.4), high=(0.5, 0.9), vote_frames=(1, 3), minimum_share=(0.0, 0.05), kernel=(1,))
 
 
 class Given:
@@ -79,7 +77,7 @@ def test_each_trial_is_what_an_evaluation_finds():
     assert len({trial.j for trial in trials}) > 4
 
 
-@pytest.mark.parametrize("base", [ConfidenceGate(), ConfidenceGate(kernel=5, minimum_pixels=30, frame_confidence=0.85)])
+@pytest.mark.parametrize("base", [ConfidenceGate(), ConfidenceGate(minimum_pixels=30, frame_confidence=0.85)])
 def test_shared_work_leaves_the_masks_as_they_are(base):
     """On smooth fields, whose regions touch, hold several peaks and lose bridges to the opening."""
     rng = np.random.default_rng(1)
@@ -104,7 +102,7 @@ def test_a_video_without_gas_counts_by_its_false_alarms_alone():
 
 
 def test_of_equals_the_first_of_the_grid_is_taken():
-    plain = GateGrid(low=(0.2, 0.4), high=(0.5, 0.6), vote_frames=(1,), minimum_share=(0.0,))
+    plain = GateGrid(low=(0.2, 0.4), high=(0.5, 0.6), vote_frames=(1,), minimum_share=(0.0,), kernel=(9,))
     scenes = [scene("a", QUIET, ([(PLUME, 95)], True))]
     assert calibrate(Given(), scenes, grid=plain).chosen.gate == ConfidenceGate(low=0.2, high=0.5)
 
