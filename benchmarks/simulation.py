@@ -6,7 +6,7 @@
     python benchmarks/simulation.py share --config configs/simgas_smoke.py
 
 `FOLDER` holds any dataset that `jvlgs evaluate` reads. `speed` times this machine; `statistics` prints percentiles of
-the gas's contrast, area, temporal change and edge width, measured alike on both, and draws their histograms; `compile`
+the gas's contrast, area, temporal change, edge width and halo, measured alike on both, and draws histograms; `compile`
 prints the memory that the program takes on an accelerator that is not here, one of `jvlgs compile-check`'s targets;
 `share` sets the processor time of simulating a batch beside that of the training step that it feeds.
 """
@@ -47,9 +47,10 @@ class GasFrame(NamedTuple):
     area: float  # per cent of the picture
     change: float  # mean |frame - the one before| in the mask, grey levels
     edge_width: float  # contrast over the mean gradient along the mask's edge, pixels
+    halo: float  # per cent: contrast 3 pixels outside of the mask, beyond that of clear air, of that 3 pixels inside
 
 
-TITLES = (
+TITLES = (  # of those that are drawn
     "contrast, grey levels",
     "area, % of the picture",
     "change in a frame, grey levels",
@@ -64,7 +65,17 @@ def measure(planes: np.ndarray, previous: np.ndarray, mask: np.ndarray) -> GasFr
     gradient = np.hypot(*np.gradient(shown))[edge].mean()
     contrast = np.abs(shown[mask]).mean()
     change = np.abs(planes[..., 0] - previous)[mask].mean()
-    return GasFrame(contrast, 100 * mask.mean(), change, contrast / max(gradient, 1e-3))
+    return GasFrame(contrast, 100 * mask.mean(), change, contrast / max(gradient, 1e-3), halo(np.abs(shown), mask))
+
+
+def halo(contrast: np.ndarray, mask: np.ndarray) -> float:
+    """Returns what is left of the contrast 3 pixels outside of the mask, per cent; NaN where there is no such place."""
+    inside, outside = (cv2.distanceTransform(part.astype(np.uint8), cv2.DIST_L2, 5) for part in (mask, ~mask))
+    places = np.abs(outside - 3) < 0.75, outside > 25, np.abs(inside - 3) < 0.75
+    if not all(place.any() for place in places):
+        return np.nan
+    beside, clear, within = (np.median(contrast[place]) for place in places)
+    return 100 * max(beside - clear, 0) / max(within - clear, 1.0)
 
 
 def real_frames(folder: Path) -> Iterator[GasFrame]:
@@ -97,11 +108,11 @@ def statistics(args: argparse.Namespace) -> None:
     print("| frames of | n | " + " | ".join(field.replace("_", " ") for field in GasFrame._fields) + " |")
     print("|---|---|" + "---|" * len(GasFrame._fields))
     for name, frames in sets.items():
-        columns = np.percentile(np.array(frames), (10, 50, 90), axis=0).T
+        columns = np.nanpercentile(np.array(frames), (10, 50, 90), axis=0).T
         cells = [f"{low:.2f} / **{middle:.2f}** / {high:.2f}" for low, middle, high in columns]
         print(f"| {name} | {len(frames)} | " + " | ".join(cells) + " |")
     if args.plot:
-        measures = {name: np.array(frames) for name, frames in sets.items()}
+        measures = {name: np.array(frames)[:, : len(TITLES)] for name, frames in sets.items()}
         if not cv2.imwrite(str(args.plot), draw_histograms(measures, TITLES)):
             raise SystemExit(f"{args.plot}: could not be written: is its folder there?")
 

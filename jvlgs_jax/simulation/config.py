@@ -30,6 +30,8 @@ class PlumeConfig:
         turbulence, diffusivity: deviation of the wind, and K-theory diffusivity per cell, as shares of the mean wind.
         reach: cells in which gas thins to 1/e by dispersal alone.
         flapping: source radii by which the jet swings; wisps: deviation of the logarithm of the optical depth.
+        profile: power of the concentration that the optical depth follows; below 1, gas is flat within.
+        interface: optical depth at which gas ends in clean air, 0 for gas that thins without an edge.
         intermittency: of the source, 0 steady to 1 puffing.
         mask_optical_depth: gas from this optical depth on is in the mask.
         visible_contrast_to_noise: gas whose contrast falls short of this many noise deviations is marked as ignored.
@@ -54,6 +56,8 @@ class PlumeConfig:
     reach: Range = (15.0, 60.0)
     flapping: Range = (0.0, 0.8)
     wisps: Range = (0.05, 0.45)
+    profile: Range = (1.0, 1.0)
+    interface: Range = (0.0, 0.0)
     intermittency: Range = (0.0, 0.9)
     mask_optical_depth: float = 0.05
     visible_contrast_to_noise: float = 1.0

@@ -43,7 +43,7 @@ def draw_parameters(config: SimulationConfig, index: Int[Array, ""]) -> ScenePar
     age = jnp.where(fresh, 0, draw.log_uniform(config.age)).astype(int)
     leaks = ~leak_free(config, index)
     plumes = [_draw_plume(draw, config, scenery, number, leaks) for number in (GAS, STEAM)]
-    return SceneParameters(
+    scene = SceneParameters(
         age=age,
         plumes=jax.tree.map(lambda *leaves: jnp.stack(leaves), *plumes),
         scenery=scenery,
@@ -53,6 +53,9 @@ def draw_parameters(config: SimulationConfig, index: Int[Array, ""]) -> ScenePar
         text=draw_text(draw, config.camera.text, config.size),
         noise_key=draw.key(),
     )
+    # Last, so that all else is drawn alike with and without them.
+    profile, interface = (draw.uniform(between, (2,)) for between in (config.plume.profile, config.plume.interface))
+    return scene._replace(plumes=scene.plumes._replace(profile=profile, interface=interface))
 
 
 @overload
@@ -93,6 +96,8 @@ def _draw_plume(
         temperature=draw.uniform(temperature),
         wisps=draw.uniform(plume.wisps),
         wisp_scale=draw.log_uniform((5.0, 20.0)),
+        profile=jnp.float32(1),
+        interface=jnp.float32(0),
         cell=draw.log_uniform(plume.cell),
         place=_source_place(draw, scenery, config.size),
         key=draw.key(),

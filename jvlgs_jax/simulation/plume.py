@@ -48,6 +48,10 @@ class PlumeParameters(NamedTuple):
     temperature: Float[Array, ""]
     wisps: Float[Array, ""]  # deviation of the logarithm of the optical depth
     wisp_scale: Float[Array, ""]  # cells
+    profile: Float[
+        Array, ""
+    ]  # power of density that the optical depth follows: below 1, flat within and steep at the rim
+    interface: Float[Array, ""]  # optical depth at which gas ends in clean air; 0 where it thins without an edge
     cell: Float[Array, ""]  # pixels
     place: Float[Array, "2"]  # of the source: row, column in pixels of the frame
     key: Key[Array, ""]
@@ -130,7 +134,8 @@ def patch_optical_depth(
     """Returns the optical depth on the plume's patch with its wisps, on a finer grid than the flow's."""
     smooth = jnp.maximum(_refine() @ (density * _fade()) @ _refine().T, 0)
     texture = jnp.exp(plume.wisps * fields.wisps.at(time)[0] - plume.wisps**2 / 2)
-    return plume.peak * smooth * texture
+    thick = jnp.where(plume.profile == 1, smooth, smooth**plume.profile)
+    return _cut_at_interface(plume.peak * thick, plume.interface) * texture
 
 
 def place(
@@ -159,6 +164,15 @@ def _footprint(plume: PlumeParameters, time: Float[Array, ""]) -> Float[Array, "
     first = plume.flow.source + swung
     both = opening(first) + plume.second[2] * opening(first + plume.second[:2])
     return speed / (jnp.sqrt(2 * jnp.pi) * plume.radius) * both
+
+
+def _cut_at_interface(depth: Float[Array, "m m"], interface: Float[Array, ""]) -> Float[Array, "m m"]:
+    """Returns the depth with a steep end where it falls to `interface`.
+
+    At the rim of a turbulent flow concentration jumps, across a layer far thinner than its eddies; a grid smears it.
+    """
+    height = jnp.clip(depth / jnp.maximum(interface, 1e-6) - 0.5, 0, 1)
+    return jnp.where(interface > 0, depth * height * height * (3 - 2 * height), depth)
 
 
 def _fade() -> Float[Array, "n n"]:

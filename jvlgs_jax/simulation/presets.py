@@ -66,6 +66,23 @@ def _young_jets() -> SimulationConfig:
     return replace(family, family=4, lead_in=200, plume=plume)
 
 
+def _warm_plumes() -> SimulationConfig:
+    """Leaks of `young_jets`, cold to hot, flat or fibrous within, with or without an edge; steam is gas."""
+    family = _young_jets()
+    plume = replace(
+        family.plume,
+        onset=(0.15, 0.6, 0.25),
+        gas_temperature=(-2.0, 30.0),
+        steam_is_leak=True,
+        peak_optical_depth=(0.2, 2.5),
+        profile=(0.5, 1.0),
+        interface=(0.0, 0.15),
+        wisps=(0.0, 0.3),
+        mask_optical_depth=0.05,
+    )
+    return replace(family, family=6, plume=plume)
+
+
 def _gasvid_like() -> SimulationConfig:
     """A hand-sized cooled camera at a test site: noise, drift, either polarity, cluttered backgrounds, text."""
     return SimulationConfig(
@@ -130,9 +147,15 @@ def _hard_negatives() -> SimulationConfig:
     )
 
 
+def _restless() -> SimulationConfig:
+    """The scenes of `hard_negatives` without steam, which looks like gas."""
+    family = _hard_negatives()
+    return replace(family, family=7, plume=replace(family.plume, steam=0.0))
+
+
 def _near_movers() -> SimulationConfig:
     """The camera of `simgas_like` with people and vehicles close by who move slowly, mostly without a leak."""
-    family = _young_jets()
+    family = _warm_plumes()
     distractors = replace(
         family.distractors,
         moving=1.0,
@@ -161,8 +184,10 @@ def _faint() -> SimulationConfig:
 _PRESETS: dict[str, Callable[[], SimulationConfig]] = {
     "simgas_like": _simgas_like,
     "young_jets": _young_jets,
+    "warm_plumes": _warm_plumes,
     "gasvid_like": _gasvid_like,
     "hard_negatives": _hard_negatives,
+    "restless": _restless,
     "near_movers": _near_movers,
     "faint": _faint,
 }

@@ -21,7 +21,7 @@ from jvlgs_jax.simulation.presets import PRESET_NAMES, preset
 
 
 def test_families_share_no_scene():
-    assert len({preset(name).family for name in PRESET_NAMES}) == len(PRESET_NAMES) == 6
+    assert len({preset(name).family for name in PRESET_NAMES}) == len(PRESET_NAMES) == 8
 
 
 def test_hard_negatives_are_mostly_without_leak_and_faint_gas_is_thin():
@@ -62,6 +62,42 @@ def test_a_young_jet_begins_thin_and_goes_on_growing():
     assert areas[5] < 0.003
     assert areas[15] > 1.5 * areas[5]
     assert areas[45] > 1.5 * areas[15]
+
+
+@pytest.fixture(scope="module")
+def blob() -> tuple[Array, PlumeParameters, PlumeFields]:
+    """A round cloud of density 1 in its middle, and the plume and fields that it is of."""
+    plume = jax.tree.map(lambda leaf: leaf[GAS], draw_parameters(preset("warm_plumes"), jnp.int32(1)).plumes)
+    plume = plume._replace(peak=jnp.float32(1), profile=jnp.float32(1), interface=jnp.float32(0))
+    row, column = jnp.mgrid[:96, :96]
+    return jnp.exp(-((row - 48) ** 2 + (column - 48) ** 2) / 400), plume, plume_fields(plume)
+
+
+def depth_of(blob: tuple[Array, PlumeParameters, PlumeFields], **changes: float) -> np.ndarray:
+    density, plume, fields = blob
+    changed = plume._replace(**{name: jnp.float32(value) for name, value in changes.items()})
+    return np.asarray(patch_optical_depth(density, changed, fields, jnp.float32(0)))
+
+
+def test_gas_with_an_interface_ends_in_clean_air_and_is_as_it_was_within(blob):
+    smooth = depth_of(blob, wisps=0)
+    for wisps in (0, 0.3):
+        cut, uncut = depth_of(blob, interface=0.2, wisps=wisps), depth_of(blob, wisps=wisps)
+        assert np.all(cut[smooth <= 0.1] == 0)
+        inside = smooth >= 0.3
+        np.testing.assert_allclose(cut[inside], uncut[inside], rtol=1e-5)
+
+
+def test_a_low_profile_makes_gas_flat_within_and_leaves_its_peak(blob):
+    plain, flat = depth_of(blob, wisps=0), depth_of(blob, wisps=0, profile=0.5)
+    assert flat.max() == pytest.approx(plain.max(), rel=0.01)
+    half = np.abs(plain - 0.5) < 0.02
+    np.testing.assert_allclose(flat[half], 0.5**0.5, atol=0.03)
+
+
+def test_steam_is_gas_among_warm_plumes_and_absent_from_restless_scenes():
+    assert preset("warm_plumes").plume.steam_is_leak
+    assert preset("restless").plume.steam == 0
 
 
 def test_a_misspelt_preset_is_named_with_the_nearest_one():
