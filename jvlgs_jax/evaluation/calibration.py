@@ -150,7 +150,7 @@ class _GridMasks:
                 regions[key] = _OpenedRegions(probability, *key)
             if alone not in made:
                 made[alone] = regions[key].mask(gate)
-            yield vote.push(made[alone])
+            yield made[alone] if gate.vote_frames == 1 else vote.push(made[alone])
 
 
 class _OpenedRegions:
@@ -168,13 +168,17 @@ class _OpenedRegions:
         region_of = np.zeros(parts, np.intp)
         region_of[self._parts] = regions  # a part lies in one region; the background's entry is not used
         self._peaks = peaks[region_of]
+        self._made: dict[bytes, np.ndarray] = {}  # masks by what they keep: most gates keep the same
 
     def mask(self, gate: ConfidenceGate) -> UInt8[np.ndarray, "h w"]:
         """The mask of a gate of this `low` and kernel, before its vote."""
         least = max(gate.minimum_pixels, gate.minimum_share * self._parts.size)
         kept = (self._peaks > gate.high) & (self._areas >= least) & (self._highest >= gate.frame_confidence)
         kept[0] = False  # the background
-        return kept.astype(np.uint8)[self._parts]
+        key = kept.tobytes()
+        if key not in self._made:
+            self._made[key] = kept.astype(np.uint8)[self._parts]
+        return self._made[key]
 
 
 class _Tally:
@@ -193,7 +197,7 @@ class _Tally:
         self.leak_free_frames += area == 0
         self.false_alarms += predicted > 0 and area == 0
         if predicted or area:
-            both = int(np.count_nonzero(gas[mask > 0])) if predicted and area else 0
+            both = int(np.count_nonzero(mask & gas)) if predicted and area else 0
             self._video.append(both / (predicted + area - both))
 
     def end_scene(self) -> None:

@@ -218,12 +218,12 @@ class MaskVote:
     def push(self, mask: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
         """Returns what remains of the next mask of a video."""
         if self._votes is None:
-            self._votes = np.zeros(mask.shape, np.int32)
+            self._votes = np.zeros(mask.shape, np.uint8 if self._frames < 255 else np.uint32)
         self._masks.append(mask)
         self._votes += mask
         if len(self._masks) > self._frames:
             self._votes -= self._masks.popleft()
-        return (2 * self._votes > self._frames).astype(np.uint8)
+        return (self._votes > self._frames // 2).view(np.uint8)
 
 
 class _Voted:
