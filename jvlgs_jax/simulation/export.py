@@ -27,13 +27,13 @@ _MASK_LEVELS = {CLEAR: 0, GAS_PIXEL: 255, IGNORED: 64}  # readers of the layout 
 
 
 def write_clips(config: SimulationConfig, count: int, folder: Path, *, prefix: str) -> Iterator[Path]:
-    """Writes clips 0 to count - 1 and yields the folder of each; those that are there already are kept.
+    """Writes clips 0 to count - 1 and yields the folder of each; what is there already is kept.
 
     UserError if `folder` holds clips of another config under the same names.
     """
     folder.mkdir(parents=True, exist_ok=True)
     settings = json.loads(json.dumps(dataclasses.asdict(config)))
-    lines = []
+    lines = _captions(folder)
     for index in range(count):
         scene = folder / f"{prefix}_{index:06d}"
         record_path = scene / "scene.json"
@@ -51,11 +51,18 @@ def write_clips(config: SimulationConfig, count: int, folder: Path, *, prefix: s
                 "config": settings,
             }
             _write_scene(clip, scene, record)
-        lines.append(json.dumps({key: value for key, value in record.items() if key != "config"}))
+        lines[scene.name] = json.dumps({key: value for key, value in record.items() if key != "config"})
         yield scene
     partial = folder / f".partial-{CAPTIONS}"
-    partial.write_text("\n".join(lines) + "\n")
+    partial.write_text("\n".join(lines.values()) + "\n")
     partial.replace(folder / CAPTIONS)
+
+
+def _captions(folder: Path) -> dict[str, str]:
+    """The lines of an earlier run, of another preset perhaps, by scene."""
+    path = folder / CAPTIONS
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {json.loads(line)["scene"]: line for line in lines}
 
 
 def _write_scene(clip: SimulatedClip, scene: Path, record: dict[str, object]) -> None:

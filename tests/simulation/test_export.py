@@ -42,6 +42,12 @@ def test_a_second_run_keeps_what_is_there(folder, small_family):
     assert (folder / "toy_000000" / "truth.npz").stat().st_mtime_ns == before
 
 
+def test_captions_of_another_preset_are_kept(folder, small_family):
+    list(write_clips(small_family, 1, folder, prefix="other"))
+    lines = [json.loads(line)["scene"] for line in (folder / "captions.jsonl").read_text().splitlines()]
+    assert lines == ["toy_000000", "toy_000001", "other_000000"]
+
+
 def test_clips_of_another_config_are_not_mixed_in(folder, small_family):
     with pytest.raises(UserError, match=r"toy_000000: made with another config"):
         list(write_clips(replace(small_family, seed=5), 2, folder, prefix="toy"))
