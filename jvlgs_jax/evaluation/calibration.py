@@ -69,7 +69,24 @@ class Calibration:
             "j": round(self.chosen.j, 6),
             "false_alarm_rate": round(self.chosen.false_alarm_rate, 6),
             "calibration_error": round(self.reliability.calibration_error, 6),
+            "frontier": [
+                {
+                    "rule": describe_rule(trial.gate),
+                    "j": round(trial.j, 6),
+                    "false_alarm_rate": round(trial.false_alarm_rate, 6),
+                }
+                for trial in self.frontier
+            ],
         }
+
+    @property
+    def frontier(self) -> list[GateTrial]:
+        """What another limit of false alarms would have chosen: from the fewest, each with a higher J than before."""
+        best: list[GateTrial] = []
+        for trial in sorted(self.trials, key=lambda trial: (trial.false_alarm_rate, -trial.j)):
+            if not best or trial.j > best[-1].j:
+                best.append(trial)
+        return best
 
 
 def calibrate(

@@ -1,3 +1,5 @@
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -105,6 +107,17 @@ def test_of_equals_the_first_of_the_grid_is_taken():
     plain = GateGrid(low=(0.2, 0.4), high=(0.5, 0.6), vote_frames=(1,), minimum_share=(0.0,), kernel=(9,))
     scenes = [scene("a", QUIET, ([(PLUME, 95)], True))]
     assert calibrate(Given(), scenes, grid=plain).chosen.gate == ConfidenceGate(low=0.2, high=0.5)
+
+
+def test_the_frontier_is_what_each_limit_would_choose():
+    scenes = [scene("a", *[QUIET] * 4, GAS, ([(BLOB, 70)], False)), scene("b", QUIET, ([(PLUME, 95)], True))]
+    found = calibrate(Given(), scenes, max_false_alarms=1.0, grid=GRID)
+    rates = {trial.false_alarm_rate for trial in found.trials}
+    for rate in rates:
+        chosen = calibrate(Given(), scenes, max_false_alarms=rate, grid=GRID).chosen
+        assert max(trial.j for trial in found.frontier if trial.false_alarm_rate <= rate) == chosen.j
+    assert [trial.j for trial in found.frontier] == sorted({trial.j for trial in found.frontier})
+    assert len(json.loads(json.dumps(found.to_json()))["frontier"]) == len(found.frontier)
 
 
 @pytest.mark.parametrize(
