@@ -1,16 +1,11 @@
-"""The model that ships: a small network trained on simulated clips alone, on two CPU cores.
+"""The third part of the training of `plume_small`: leaks that begin as a thin jet and go on growing.
 
 for clips in simgas_like:448 gasvid_like:256 hard_negatives:256 faint:128 young_jets:400; do
     jvlgs prepare --dataset=plume_sim/${clips%:*} --clips=${clips#*:} --data-dir=data
 done
-jvlgs train --config=configs/plume_small_start.py --workdir=runs/plume_small_start
-jvlgs train --config=configs/plume_small_mixed.py --workdir=runs/plume_small_mixed
-jvlgs train --config=configs/plume_small.py --workdir=runs/plume_small
-jvlgs simulate --preset=simgas_like --clips=6 --frames=300 --seed=77 --output=validation
-jvlgs calibrate --checkpoint=runs/plume_small --data-dir=validation --input-size=256x320 --max-false-alarms=0.002 \
-    --output=models/plume_small
+jvlgs train --config=configs/plume_small_jets.py --workdir=runs/plume_small_jets
 
-What it scores: docs/results.md.
+Ended here, the masks of thin gas came out small: docs/results.md.
 """
 
 from ml_collections import ConfigDict

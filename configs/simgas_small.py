@@ -3,9 +3,8 @@
 jvlgs train --config=configs/simgas_small.py --data-dir=DIR --folds=grouped --workdir=runs/simgas_small
 
 One fold: leave --folds out. A fold holds out every video of a background. Two clips in three are of SimGas, the others
-simulated, of `data/`, which `configs/plume_small.py` and `jvlgs prepare --dataset=plume_sim/near_movers --clips=200`
-make: they show what the other backgrounds do not. The rule was set before the first run. What it scores:
-docs/results.md.
+simulated, of `data/`, which the commands of `configs/plume_small.py` make: they show what the other backgrounds do not.
+The rule was set before the first run. What it scores: docs/results.md.
 """
 
 from ml_collections import ConfigDict
@@ -21,13 +20,13 @@ def get_config() -> ConfigDict:
     config = default_config()
     recipes.small_network(config)
     config.rule.low, config.rule.high = 0.5, 0.8
-    config.rule.minimum_share = 0.0005
+    config.rule.minimum_share, config.rule.kernel = 0.0005, 5
 
     config.data.layout = "simgas"
     config.data.split = "grouped/0"
     config.data.mixed_with = tuple(
         MixedDataset(root="data", dataset=f"plume_sim/{preset}", weight=weight)
-        for preset, weight in (("young_jets", 0.3), ("near_movers", 0.1), ("hard_negatives", 0.1))
+        for preset, weight in (("warm_plumes", 0.3), ("near_movers", 0.1), ("restless", 0.1))
     )
     recipes.small_clips(config)
     config.data.input_size = (256, 320)
@@ -36,7 +35,7 @@ def get_config() -> ConfigDict:
     config.data.augmentation.exposure_drift = 2.0
 
     config.train.init_from = ("plume_small",)
-    recipes.adamw_cosine(config, steps=100, learning_rate=5e-4)
+    recipes.adamw_cosine(config, steps=150, learning_rate=5e-4)
     config.train.optimizer.ema_decay = 0.97
     config.train.evaluators = (EvaluatorConfig(name="test"),)
     return config
