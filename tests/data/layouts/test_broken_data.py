@@ -95,7 +95,7 @@ def palette_cut_short(tools: Tools) -> None:
 
 
 def float_image(tools: Tools) -> None:
-    assert cv2.imwrite(str(folders(tools) / "images" / "9.tiff"), np.zeros((8, 12, 3), np.float32))
+    assert cv2.imwrite(str(folders(tools) / "images" / "9.tiff"), np.full((8, 12, 3), 5000, np.float32))
     tools.image(tools.root / "well" / "masks" / "9.png", 0)
 
 
@@ -148,7 +148,7 @@ TABLE = {
     ),
     "image is text": (lambda t: write(folders(t) / "images" / "2.png", b"words"), "2.png: not a readable image"),
     "image empty": (lambda t: write(folders(t) / "images" / "2.png", b""), "2.png: not a readable image"),
-    "image of float pixels": (float_image, "9.tiff: float32 pixels, frames have 8 or 16 bits"),
+    "image of float pixels": (float_image, "9.tiff: values from 5000 to 5000, temperatures lie"),
     "mask is text": (lambda t: write(folders(t) / "masks" / "2.png", b"words"), "masks/2.png: not a readable image"),
     "frames of two sizes": (
         lambda t: t.image(folders(t) / "images" / "2.png", 20, size=(8, 10)),
