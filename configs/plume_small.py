@@ -26,7 +26,7 @@ def get_config() -> ConfigDict:
     """The experiment, to be changed on the command line with --config.KEY=VALUE."""
     config = default_config()
     recipes.small_network(config)
-    # No steam that is not gas: it looks like gas, and with it the network leaves out what is soft and warm.
+    # Hardly any steam that is not gas: it looks like gas.
     recipes.plumes_on_disk(config, {"warm_plumes": 1.0, "restless": 0.25, "near_movers": 0.15, "gasvid_like": 0.1})
     recipes.small_and_zoomed(config)
     config.train.init_from = ("runs/plume_small_jets/model",)

@@ -50,7 +50,10 @@ def _inside(folder: Path) -> list[Path]:
 
 def _matching(pattern: Path) -> list[Path]:
     root = Path(pattern.anchor)
-    matches = sorted(root.glob(str(pattern.relative_to(root))), key=lambda path: natural_key(str(path)))
+    try:
+        matches = sorted(root.glob(str(pattern.relative_to(root))), key=lambda path: natural_key(str(path)))
+    except ValueError as error:  # such as a** before Python 3.13
+        raise UserError(f"{pattern}: no pattern of files ({error}): write ** as a folder of its own") from error
     videos = [match for match in matches if _is_video(match)]
     if not videos:
         found = "nothing matches" if not matches else f"{matches[0]} is no video file and no folder of images"
@@ -67,8 +70,14 @@ def _listed(file: Path) -> list[Path]:
     for number, line in enumerate(map(str.strip, lines), start=1):
         if line and not line.startswith("#"):
             video = file.parent / line
-            if not (video.is_file() or _holds_images(video)):
-                raise UserError(f"{file}, line {number}: {video}: no video file or folder of images: check the path")
+            try:
+                there = video.is_file() or _holds_images(video)
+            except OSError:  # such as a line too long for a path
+                there = False
+            if not there:
+                raise UserError(
+                    f"{file}, line {number}: {line[:80]}: no video file or folder of images: check the path"
+                )
             videos.append(video)
     if not videos:
         raise UserError(f"{file}: no video in this list: it should hold one path a line")

@@ -48,9 +48,7 @@ class PlumeParameters(NamedTuple):
     temperature: Float[Array, ""]
     wisps: Float[Array, ""]  # deviation of the logarithm of the optical depth
     wisp_scale: Float[Array, ""]  # cells
-    profile: Float[
-        Array, ""
-    ]  # power of density that the optical depth follows: below 1, flat within and steep at the rim
+    profile: Float[Array, ""]  # power of density that the optical depth follows
     interface: Float[Array, ""]  # optical depth at which gas ends in clean air; 0 where it thins without an edge
     cell: Float[Array, ""]  # pixels
     place: Float[Array, "2"]  # of the source: row, column in pixels of the frame

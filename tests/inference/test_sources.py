@@ -76,7 +76,11 @@ def test_a_file_whose_name_looks_like_a_pattern_is_itself(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "no video in this list"), ("there.mp4\nmissing.mp4\n", r"list\.txt, line 2: .*missing\.mp4: no video file")],
+    [
+        ("", "no video in this list"),
+        ("a" * 5000, r"list\.txt, line 1: a{80}: no video file"),
+        ("there.mp4\nmissing.mp4\n", r"list\.txt, line 2: .*missing\.mp4: no video file"),
+    ],
 )
 def test_lists_that_lead_nowhere_are_refused_by_line(tmp_path, text, words):
     _touch(tmp_path, "there.mp4")
