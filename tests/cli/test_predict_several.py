@@ -1,0 +1,90 @@
+import json
+
+import pytest
+
+from cli.stand_in import QUICK, black_images, events, gas, predict, replace_network, white_square
+
+
+@pytest.fixture(autouse=True)
+def network(monkeypatch):
+    replace_network(monkeypatch)
+
+
+def test_a_folder_of_videos_gives_a_folder_each(tmp_path, capsys):
+    white_square(tmp_path / "site" / "10.mp4")
+    white_square(tmp_path / "site" / "2.mp4", number=1)
+    black_images(tmp_path / "site" / "quiet")
+    output = tmp_path / "out"
+    assert predict(tmp_path / "site", output) == 0
+    assert sorted(path.name for path in output.iterdir()) == ["10", "2", "quiet"]
+    assert [gas(output / name) for name in ("2", "10", "quiet")] == [["1"], ["1"] * 3, ["0"] * 2]
+    assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_one_bad_video_of_several_does_not_keep_the_others_from_being_segmented(tmp_path, capsys):
+    black_images(tmp_path / "site" / "a", 20)
+    (tmp_path / "site" / "a" / "18.png").write_bytes(b"cut")
+    white_square(tmp_path / "site" / "b.mp4")
+    output = tmp_path / "out"
+    assert predict(tmp_path / "site", output) == 2
+    told = capsys.readouterr()
+    assert told.out == f"{output / 'b'}: 3 frames, 3 with gas, 0 alarms\n"
+    assert "18.png: not a readable image" in told.err
+    assert told.err.splitlines()[-1].endswith("1 of 2 videos failed (a): the reasons are above")
+
+
+def test_a_video_is_not_segmented_again_until_it_or_a_setting_changes(tmp_path, capsys):
+    """Of a folder that grows, only what is new is done."""
+    site, output = tmp_path / "site", tmp_path / "out"
+    white_square(site / "a.mp4")
+    assert predict(site, output) == 0
+    first = (output / "a" / "report.html").read_bytes()
+    white_square(site / "b.mp4")
+    capsys.readouterr()
+    assert predict(site, output) == 0
+    told = capsys.readouterr()
+    assert "a: holds these results already" in told.err
+    assert "b: holds" not in told.err
+    assert told.out.splitlines() == [f"{output / name}: 3 frames, 3 with gas, 0 alarms" for name in "ab"]
+    assert (output / "a" / "report.html").read_bytes() == first
+
+    assert predict(site, output, "--rule", "confidence_gate:low=0.95,high=0.95") == 0
+    assert "holds" not in capsys.readouterr().err
+    assert gas(output / "a") == ["0"] * 3
+    white_square(site / "a.mp4", number=4)
+    (output / "b" / "overlay.mp4").unlink()
+    assert predict(site, output, "--rule", "confidence_gate:low=0.95,high=0.95") == 0
+    assert "holds" not in capsys.readouterr().err
+    assert len(gas(output / "a")) == 4
+    assert (output / "b" / "overlay.mp4").exists()
+
+
+def test_a_pattern_gives_a_folder_for_each_video_it_matches(tmp_path):
+    white_square(tmp_path / "north" / "cam.mp4")
+    white_square(tmp_path / "south" / "cam.mp4", number=2)
+    output = tmp_path / "out"
+    assert predict(tmp_path / "*" / "cam.mp4", output) == 0
+    assert [len(gas(output / side / "cam.mp4")) for side in ("north", "south")] == [3, 2]
+
+
+def test_events_are_told_as_lines_of_json_and_the_rest_elsewhere(tmp_path, capsys):
+    white_square(tmp_path / "site" / "leak.mp4", number=5)
+    black_images(tmp_path / "site" / "quiet")
+    assert predict(tmp_path / "site", tmp_path / "out", "--jsonl", *QUICK) == 0
+    captured = capsys.readouterr()
+    lines = [json.loads(line) for line in captured.out.splitlines()]
+    assert [(line["video"], line["event"]) for line in lines] == [
+        ("leak", "alarm_raised"),
+        ("leak", "alarm_ended"),
+        ("leak", "video_done"),
+        ("quiet", "video_done"),
+    ]
+    raised, ended, done, quiet = lines
+    assert (raised["number"], raised["start_frame"], raised["raised_frame"], raised["ended_by"]) == (1, 0, 1, None)
+    assert (ended["end_frame"], ended["ended_by"]) == (4, "video ended")
+    assert (done["alarms"], done["frames"], quiet["alarms"]) == (1, 5, 0)
+    assert "5 frames, 5 with gas, 1 alarm\n" in captured.err
+    assert {"type": "alarm", "video": "leak", **events(tmp_path / "out" / "leak")["events"][0]} == {
+        **{name: value for name, value in ended.items() if name != "event"},
+        "type": "alarm",
+    }
