@@ -15,16 +15,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cli.stand_in import gas, predict, replace_network
 from jvlgs_jax.data.video import open_video
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.result_files import ResultFiles
 from jvlgs_jax.inference.video_writer import video_writer
 
-from .test_predict import _gas, _predict, network
-
-__all__ = ["network"]  # the fixture that stands in for the network
-
 NOISE = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def network(monkeypatch):
+    replace_network(monkeypatch)
 
 
 def _clip(path, count, size=(48, 64), rate=15.0):
@@ -170,7 +172,7 @@ REFUSED = {
 @pytest.mark.parametrize(("make", "words"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_segmented_is_told_in_one_line(tmp_path, capsys, make, words):
     path, output = make(tmp_path), tmp_path / "out"
-    assert _predict(path, output) == 2
+    assert predict(path, output) == 2
     error = capsys.readouterr().err.splitlines()[-1]  # above it, the progress bar
     assert error.startswith("jvlgs: error: ")
     assert words in error
@@ -209,8 +211,8 @@ ANSWERED = {
 @pytest.mark.parametrize(("make", "frames"), ANSWERED.values(), ids=ANSWERED)
 def test_what_is_only_odd_is_segmented(tmp_path, make, frames):
     output = tmp_path / "out"
-    assert _predict(make(tmp_path), output) == 0
-    assert len(_gas(output)) == len(list((output / "masks").iterdir())) == frames
+    assert predict(make(tmp_path), output) == 0
+    assert len(gas(output)) == len(list((output / "masks").iterdir())) == frames
     assert {path.name for path in output.iterdir()} == {
         *("masks", "overlay.mp4", "frames.csv", "events.json", "report.html")
     }
@@ -223,18 +225,18 @@ def _out_of_space(*_):
 def test_a_full_disk_is_told_and_the_next_run_goes_on(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("jvlgs_jax.inference.predict.SAVED_EVERY", 4)
     clip, output = _clip(tmp_path / "a.mp4", 12), tmp_path / "out"
-    assert _predict(clip, output) == 0
+    assert predict(clip, output) == 0
     earlier = {path: path.read_bytes() for path in output.rglob("*") if path.is_file()}
     write, count = ResultFiles.write_mask, itertools.count()
     monkeypatch.setattr(ResultFiles, "write_mask", lambda *a: _out_of_space() if next(count) == 9 else write(*a))
-    assert _predict(clip, output, "--alarm", "on=0.9") == 2
+    assert predict(clip, output, "--alarm", "on=0.9") == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith(f"jvlgs: error: {output}: cannot write any more (No space left on device)")
     assert "goes on" in error
     assert {path: path.read_bytes() for path in earlier} == earlier
-    assert _predict(clip, output, "--alarm", "on=0.9") == 0
+    assert predict(clip, output, "--alarm", "on=0.9") == 0
     assert "goes on after frame 8" in capsys.readouterr().err
-    assert len(_gas(output)) == 12
+    assert len(gas(output)) == 12
 
 
 @pytest.mark.parametrize("kind", ["a file", "below a file", "read only"])
@@ -248,7 +250,7 @@ def test_an_output_that_cannot_be_written_is_told_before_anything_is_done(tmp_pa
         monkeypatch.setattr(Path, "touch", refuse)
     else:
         _text(output)
-    assert _predict(clip, output / "below" if kind == "below a file" else output) == 2
+    assert predict(clip, output / "below" if kind == "below a file" else output) == 2
     assert "cannot write here" in capsys.readouterr().err
 
 
