@@ -21,6 +21,16 @@ hypothesis.settings.register_profile("jvlgs_jax", hypothesis.settings.default, d
 hypothesis.settings.load_profile("jvlgs_jax")
 
 
+@pytest.fixture(scope="module")
+def compiled_quickly():
+    """Compiles a module's programs without most optimisations: for tests that compile for long and compute little."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(scope="session")
 def small_family():
     """The one family of simulated clips that tests make: its program is compiled once a session.

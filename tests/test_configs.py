@@ -94,6 +94,7 @@ def _trained_shapes(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("compiled_quickly")
 def test_the_smoke_config_trains(tmp_path: Path):
     write_clips(tmp_path / "data", 5)
     config = Path(__file__).parents[1] / "configs" / "smoke.py"

@@ -15,6 +15,8 @@ from jvlgs_jax.interop.parameters import flatten, replace
 from jvlgs_jax.models.convolution import ConvBN
 from jvlgs_jax.models.jvlgs import JvlgsConfig
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 
 @pytest.fixture(scope="module")
 def bundle():

@@ -10,6 +10,8 @@ from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
 from jvlgs_jax.models.pvt_v2 import count_parameters
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 
 @pytest.fixture(scope="module")
 def model(randomized):

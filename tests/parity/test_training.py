@@ -81,8 +81,13 @@ def test_running_statistics_follow_the_published_order_of_passes(float32_step):
 def test_loss_after_one_adam_step(float32_step):
     step, (_, _, stats, grads, _) = float32_step
     optimizer = make_optimizer(OptimizerConfig(), 1)
-    updates, _ = optimizer.update(grads, optimizer.init(step.params))
-    model = nnx.merge(step.graphdef, optax.apply_updates(step.params, updates), stats)
+
+    @jax.jit  # one program in place of one for each shape and operation
+    def stepped(params, grads):
+        updates, _ = optimizer.update(grads, optimizer.init(params))
+        return optax.apply_updates(params, updates)
+
+    model = nnx.merge(step.graphdef, stepped(step.params, grads), stats)
     model.eval()
     output = nnx.jit(lambda model, clip, tokens: model(clip, model.encode_text(tokens)))(
         model, step.case.clip, step.case.tokens
@@ -100,7 +105,7 @@ def test_gradients(make_case, float32_step, float32_noise):
     with jax.enable_x64(True):
         step = Step(make_case(np.float64))
         features = nnx.jit(lambda model, clip: model.encode_video(clip))(step.case.model, step.case.clip)
-        gradients = step(3 * [np.zeros(())])[-1]
+        gradients = step([np.zeros(x.shape) for x in features])[-1]  # one program with and without noise
         exact = _norms(gradients)
         draws = [_relative(_norms(step(float32_noise(features, seed))[-1]), exact) for seed in range(2)]
     noise: dict[str, float] = {}  # by module: two draws are too few for each parameter by itself

@@ -67,10 +67,11 @@ def test_a_young_jet_begins_thin_and_goes_on_growing():
 @pytest.fixture(scope="module")
 def blob() -> tuple[Array, PlumeParameters, PlumeFields]:
     """A round cloud of density 1 in its middle, and the plume and fields that it is of."""
-    plume = jax.tree.map(lambda leaf: leaf[GAS], draw_parameters(preset("warm_plumes"), jnp.int32(1)).plumes)
+    plumes = jax.jit(lambda index: draw_parameters(preset("warm_plumes"), index).plumes)(jnp.int32(1))
+    plume = jax.tree.map(lambda leaf: leaf[GAS], plumes)
     plume = plume._replace(peak=jnp.float32(1), profile=jnp.float32(1), interface=jnp.float32(0))
     row, column = jnp.mgrid[:96, :96]
-    return jnp.exp(-((row - 48) ** 2 + (column - 48) ** 2) / 400), plume, plume_fields(plume)
+    return jnp.exp(-((row - 48) ** 2 + (column - 48) ** 2) / 400), plume, jax.jit(plume_fields)(plume)
 
 
 def depth_of(blob: tuple[Array, PlumeParameters, PlumeFields], **changes: float) -> np.ndarray:
