@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from orbax.checkpoint import v1 as ocp
 
-from jvlgs_jax.data.augmentation.config import AugmentationConfig
+from data.unchanged import UNCHANGED
 from jvlgs_jax.data.batch_iterator import Shard
 from jvlgs_jax.data.batches import DataConfig, steps_per_epoch, training_batches
 from jvlgs_jax.data.clip_source import ClipSource
@@ -16,15 +16,6 @@ from jvlgs_jax.data.sampling import ClipConfig, Direction
 from jvlgs_jax.errors import UserError
 
 CONFIG = DataConfig(planes="temporal", input_size=(32, 48), clips=ClipConfig(length=4), batch_size=3)
-STILL = AugmentationConfig(
-    flip_probability=0.0,
-    rotation_probability=0.0,
-    brightness=(1.0, 1.0),
-    contrast=(1.0, 1.0),
-    color=(1.0, 1.0),
-    sharpness=(1.0, 1.0),
-    salt_and_pepper=0.0,
-)
 
 
 @pytest.fixture
@@ -84,7 +75,7 @@ def test_orbax_saves_and_restores_the_iterator(scenes, tmp_path):
 
 def clip_ids(scenes, batches):
     """Finds the first frame of every clip by its pixels."""
-    config = dataclasses.replace(CONFIG, planes="rgb", input_size=(24, 32), augmentation=STILL, batch_size=1)
+    config = dataclasses.replace(CONFIG, planes="rgb", input_size=(24, 32), augmentation=UNCHANGED, batch_size=1)
     frames = {frame.tobytes(): (s.name, i) for s in scenes for i, frame in enumerate(s.frames)}
     clips = islice(batches_of(scenes, config, seed=0), batches)
     return [frames[np.rint(clip.planes[0, 0, ..., :1]).astype(np.uint8).tobytes()] for clip in clips]
@@ -107,16 +98,15 @@ def test_an_epoch_is_as_long_as_the_clips_of_the_first_source(make_scene):
 def test_masks_belong_to_their_frames(make_scene):
     scene = make_scene("a", 8, leak_start=0)
     scene = dataclasses.replace(scene, frames=scene.truth[..., None] * np.uint8(200))
-    config = dataclasses.replace(
-        CONFIG, planes="rgb", augmentation=dataclasses.replace(STILL, flip_probability=0.5, rotation_probability=0.5)
-    )
+    turned = dataclasses.replace(UNCHANGED, flip_probability=0.5, rotation_probability=0.5)
+    config = dataclasses.replace(CONFIG, planes="rgb", augmentation=turned)
     for batch in islice(batches_of([scene], config, seed=0), 5):
         agreement = np.corrcoef(batch.planes[:, :2, ..., 0].ravel(), batch.mask[..., 0].ravel())[0, 1]
         assert agreement > 0.95
 
 
 def test_leak_free_share(scenes):
-    config = dataclasses.replace(CONFIG, batch_size=4, leak_free_share=0.25, augmentation=STILL)
+    config = dataclasses.replace(CONFIG, batch_size=4, leak_free_share=0.25, augmentation=UNCHANGED)
     batches = islice(batches_of(scenes, config, seed=0), 25)
     leak_free = np.mean([batch.mask.max(axis=(1, 2, 3, 4)) == 0 for batch in batches])
     assert leak_free == pytest.approx(0.25, abs=0.02)
@@ -170,7 +160,7 @@ def levels(batches, count):
 def test_sources_are_mixed_by_weight(make_scene):
     real, simulated = (level_scene(make_scene, name, level, 9) for name, level in (("real", 50), ("simulated", 90)))
     sources = [source(real, weight=1.0), source(simulated, weight=3.0)]
-    config = dataclasses.replace(CONFIG, augmentation=STILL, batch_size=4)
+    config = dataclasses.replace(CONFIG, augmentation=UNCHANGED, batch_size=4)
     drawn = levels(training_batches(sources, config, seed=0), 50)
     assert sorted(set(drawn)) == [50, 90]
     assert drawn.count(90) / len(drawn) == pytest.approx(0.75, abs=0.01)
@@ -185,7 +175,7 @@ def test_leak_free_negatives_of_their_own(make_scene):
         for n, v in (("sky", 90), ("steam", 130))
     ]
     sources = [source(leaking), source(clean[0], weight=1.0), source(clean[1], weight=2.0)]
-    config = dataclasses.replace(CONFIG, augmentation=STILL, batch_size=4, leak_free_share=0.25)
+    config = dataclasses.replace(CONFIG, augmentation=UNCHANGED, batch_size=4, leak_free_share=0.25)
     drawn = levels(training_batches(sources, config, seed=0), 60)
     shares = [drawn.count(level) / len(drawn) for level in (50, 90, 130)]
     np.testing.assert_allclose(shares, [0.75, 0.25 / 3, 0.5 / 3], atol=0.01)
@@ -193,7 +183,7 @@ def test_leak_free_negatives_of_their_own(make_scene):
 
 def test_only_the_scenes_asked_for(make_scene):
     scenes = [level_scene(make_scene, str(level), level) for level in (40, 80, 120)]
-    config = dataclasses.replace(CONFIG, augmentation=STILL)
+    config = dataclasses.replace(CONFIG, augmentation=UNCHANGED)
     assert set(levels(training_batches([source(*scenes, scenes=[0, 2])], config, seed=0), 20)) == {40, 120}
 
 
@@ -210,7 +200,7 @@ def numbered_scene(make_scene, n=30):
 @pytest.mark.parametrize("reversal", [0.0, 1.0])
 def test_the_frame_asked_about_comes_first(make_scene, direction, reversal):
     clips = ClipConfig(length=4, step=2, direction=direction, reversal_probability=reversal)
-    config = dataclasses.replace(CONFIG, planes="grey", clips=clips, augmentation=STILL)
+    config = dataclasses.replace(CONFIG, planes="grey", clips=clips, augmentation=UNCHANGED)
     ahead = (direction == Direction.LOOK_AHEAD) != bool(reversal)
     for batch in islice(batches_of([numbered_scene(make_scene)], config, seed=0), 12):
         numbers = batch.planes.mean(axis=(2, 3, 4)) / 8
@@ -223,14 +213,14 @@ def test_the_frame_asked_about_comes_first(make_scene, direction, reversal):
 
 def test_time_is_reversed_as_often_as_asked(make_scene):
     clips = ClipConfig(length=3, reversal_probability=0.25)
-    config = dataclasses.replace(CONFIG, planes="grey", clips=clips, augmentation=STILL, batch_size=10)
+    config = dataclasses.replace(CONFIG, planes="grey", clips=clips, augmentation=UNCHANGED, batch_size=10)
     batches = list(islice(batches_of([numbered_scene(make_scene)], config, seed=0), 40))
     slopes = np.concatenate([(b.planes[:, 2] - b.planes[:, 0]).mean(axis=(1, 2, 3)) for b in batches])
     assert np.mean(slopes[slopes != 0] < 0) == pytest.approx(0.25, abs=0.06)
 
 
 def test_kshot_training_sees_few_clips(make_scene):
-    config = dataclasses.replace(CONFIG, planes="grey", augmentation=STILL, subset="kshot:3")
+    config = dataclasses.replace(CONFIG, planes="grey", augmentation=UNCHANGED, subset="kshot:3")
     assert len(set(levels(batches_of([numbered_scene(make_scene)], config, seed=0), 30))) == 3
     other = dataclasses.replace(config, subset_seed=1)
     first, second = (set(levels(batches_of([numbered_scene(make_scene)], c, seed=0), 12)) for c in (config, other))

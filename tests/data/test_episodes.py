@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from data.unchanged import UNCHANGED
 from jvlgs_jax.data.augmentation.config import AugmentationConfig
 from jvlgs_jax.data.batch_iterator import Shard
 from jvlgs_jax.data.batches import DataConfig
@@ -23,16 +24,7 @@ from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
 
 SIZE, LENGTH = (32, 32), 20
-NO_CHANGES = AugmentationConfig(
-    flip_probability=0.0,
-    rotation_probability=0.0,
-    brightness=(1.0, 1.0),
-    contrast=(1.0, 1.0),
-    color=(1.0, 1.0),
-    sharpness=(1.0, 1.0),
-    salt_and_pepper=0.0,
-)
-DATA = DataConfig(planes="grey", input_size=SIZE, clips=ClipConfig(length=3), augmentation=NO_CHANGES)
+DATA = DataConfig(planes="grey", input_size=SIZE, clips=ClipConfig(length=3), augmentation=UNCHANGED)
 EPISODES = EpisodeConfig(tasks=2, shots=2, queries=3, gap=2)
 
 
@@ -132,7 +124,7 @@ def test_an_iterator_goes_on_where_another_stopped():
 
 
 def test_all_clips_of_a_task_are_changed_alike_and_tasks_are_not():
-    config = replace(DATA, augmentation=replace(NO_CHANGES, brightness=(0.5, 1.5)))
+    config = replace(DATA, augmentation=replace(UNCHANGED, brightness=(0.5, 1.5)))
     factors = []
     for support, query in drawn(3, config):
         for task in range(2):

@@ -5,8 +5,8 @@ from itertools import islice
 import jax
 import numpy as np
 import pytest
+from data.unchanged import UNCHANGED
 
-from jvlgs_jax.data.augmentation.config import AugmentationConfig
 from jvlgs_jax.data.batch_iterator import Shard
 from jvlgs_jax.data.batches import DataConfig, training_batches
 from jvlgs_jax.data.clip_source import ClipCut, ClipSource
@@ -21,15 +21,6 @@ from jvlgs_jax.simulation.parameters import NEVER
 from jvlgs_jax.simulation.planes import temporal_planes
 from jvlgs_jax.simulation.training_source import SimulatedClips, simulation_sources
 
-STILL = AugmentationConfig(
-    flip_probability=0.0,
-    rotation_probability=0.0,
-    brightness=(1.0, 1.0),
-    contrast=(1.0, 1.0),
-    color=(1.0, 1.0),
-    sharpness=(1.0, 1.0),
-    salt_and_pepper=0.0,
-)
 SCENE = {
     "name": "a",
     "group": "a",
@@ -38,7 +29,7 @@ SCENE = {
     "frames_per_second": 15.0,
 }
 CLIPS = ClipConfig(length=7)
-DATA = DataConfig(root=None, planes="temporal", input_size=(96, 96), clips=CLIPS, batch_size=2, augmentation=STILL)
+DATA = DataConfig(root=None, planes="temporal", input_size=(96, 96), clips=CLIPS, batch_size=2, augmentation=UNCHANGED)
 
 
 @pytest.fixture
