@@ -10,7 +10,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Never
@@ -121,7 +121,7 @@ def _nearest(name: str) -> str:
 
 
 @contextmanager
-def _sigterm_raises() -> Iterator[None]:
+def _sigterm_raises() -> Generator[None]:
     """Makes SIGTERM unwind the stack, so that every open file is closed or discarded on the way."""
 
     def handle(number: int, frame: FrameType | None) -> Never:

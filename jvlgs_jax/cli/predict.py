@@ -5,7 +5,7 @@ import dataclasses
 import signal
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
@@ -196,7 +196,7 @@ def _segmenter(args: argparse.Namespace, bundle: "ModelBundle") -> "Probabilitie
 
 
 @contextmanager
-def _ended_by_signals(video: Video | LiveVideo, duration: float | None) -> Iterator[None]:
+def _ended_by_signals(video: Video | LiveVideo, duration: float | None) -> Generator[None]:
     """Lets Ctrl-C, SIGTERM or the time end a live input, after which its results are written; a second one ends all."""
     if not isinstance(video, LiveVideo):
         yield

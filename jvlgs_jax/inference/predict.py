@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -162,7 +162,7 @@ def identify_prediction(
 
 
 @contextmanager
-def _told_in_one_line(output: Path) -> Iterator[None]:
+def _told_in_one_line(output: Path) -> Generator[None]:
     """Turns a full or failing disk into a UserError."""
     try:
         yield
@@ -176,7 +176,7 @@ def _told_in_one_line(output: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _unfinished(folder: Path, start: Progress) -> Iterator[tuple[Path, Progress]]:
+def _unfinished(folder: Path, start: Progress) -> Generator[tuple[Path, Progress]]:
     """Yields the folder of a run and how far it has come; it is removed at the end unless another run can go on."""
     saved = load_progress(folder / _PROGRESS, start.identity)
     if saved is None:
@@ -197,7 +197,7 @@ def _unfinished(folder: Path, start: Progress) -> Iterator[tuple[Path, Progress]
 
 
 @contextmanager
-def _files(folder: Path, video: Recording, progress: Progress) -> Iterator[ResultFiles]:
+def _files(folder: Path, video: Recording, progress: Progress) -> Generator[ResultFiles]:
     files = ResultFiles(folder, video.frames_per_second, progress.lengths)
     try:
         yield files

@@ -1,13 +1,13 @@
 """Outputs that appear whole or not at all."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 
 @contextmanager
-def replacement(path: Path) -> Iterator[Path]:
+def replacement(path: Path) -> Generator[Path]:
     """Yields a temporary path beside `path`, to be written as a file or a folder, and moves it to `path` at the end.
 
     If the body raises or the process dies, what stood at `path` before is still there, whole. What a killed process

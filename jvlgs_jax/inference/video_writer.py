@@ -1,6 +1,6 @@
 """Writes RGB frames as a video that every player opens."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -18,7 +18,7 @@ _LARGEST_RATE_DENOMINATOR = 1001
 
 
 @contextmanager
-def video_writer(path: Path, frames_per_second: float) -> Iterator[WriteFrame]:
+def video_writer(path: Path, frames_per_second: float) -> Generator[WriteFrame]:
     """Yields a function that appends one RGB frame to the H.264 video at `path`; all frames have the first one's size.
 
     The format (yuv420p) holds only even sizes: an odd last row or column is repeated once. The video replaces an

@@ -6,7 +6,7 @@ Elsewhere an array is whole, however it may be cut over devices, and they are pl
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -17,7 +17,7 @@ _alone: ContextVar[bool] = ContextVar("_alone", default=False)
 
 
 @contextmanager
-def each_device_alone() -> Iterator[None]:
+def each_device_alone() -> Generator[None]:
     """Makes the batch of each device its own while a function is traced in it."""
     token = _alone.set(True)
     try:

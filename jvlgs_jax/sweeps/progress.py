@@ -3,7 +3,7 @@
 import enum
 import fcntl
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -65,7 +65,7 @@ def last_words(folder: Path) -> str:
 
 
 @contextmanager
-def holding(folder: Path) -> Iterator[IO[str] | None]:
+def holding(folder: Path) -> Generator[IO[str] | None]:
     """Yields an open file that keeps others on this machine from running the trial; None if another one has it.
 
     The trial is held for as long as this process or a child that inherited the file lives.

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import jax
@@ -67,7 +67,7 @@ def join_processes(
 
 
 @contextmanager
-def failing_at_once() -> Iterator[None]:
+def failing_at_once() -> Generator[None]:
     """Ends a process of several the moment that its work fails, with the line of a UserError or a traceback.
 
     JAX then ends the others: within seconds if it was the first one that failed, else after the heartbeat's silence.

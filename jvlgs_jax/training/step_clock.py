@@ -1,7 +1,7 @@
 """Where the time of a training goes, and how fast it is."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 TIMING = "timing.jsonl"
@@ -33,7 +33,7 @@ class StepClock:
         self._share_of_peak = flops_per_step / (peak_flops * self._devices)
 
     @contextmanager
-    def timed(self, part: str) -> Iterator[None]:
+    def timed(self, part: str) -> Generator[None]:
         """Counts the time of the body as that of one of PARTS."""
         began = time.perf_counter()
         try:

@@ -4,7 +4,7 @@ import contextlib
 import difflib
 import importlib
 import io
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from absl import logging
@@ -64,7 +64,7 @@ def prepare(
 
 
 @contextlib.contextmanager
-def _tfds_quiet() -> Iterator[None]:
+def _tfds_quiet() -> Generator[None]:
     """Keeps TFDS from talking of downloads, of which there are none, and from warning of what is not built yet."""
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
