@@ -134,7 +134,7 @@ def small_clips(config: ConfigDict) -> None:
 def small_and_zoomed(config: ConfigDict) -> None:
     """Pictures of 128x160, most of them parts of a clip's, so that plumes of every scale cost little to learn from.
 
-    A network trained so runs at 256x320, where plumes are as large as in the smallest parts.
+    A network trained so may run at twice the size, where plumes are as large as in the smallest parts.
     """
     config.data.input_size = (128, 160)
     config.data.augmentation.crop_probability = 0.7
