@@ -103,6 +103,7 @@ def loaded_by(modules: list[str]) -> set[str]:
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_no_module_brings_in_tensorflow():
     everything = [module for module in MODULES if module != "jvlgs_jax.__main__"]
     assert not loaded_by(everything) & {"tensorflow", "clu"}

@@ -58,6 +58,7 @@ def test_one_seed_gives_one_clip(rendered):
     assert (other.frames != rendered.frames).any()
 
 
+@pytest.mark.slow
 def test_one_seed_gives_the_same_files(tmp_path):
     # x264's adaptive rate control wrote different pixels from run to run, and training scores moved with them.
     for folder in ("once", "again"):
@@ -67,6 +68,7 @@ def test_one_seed_gives_the_same_files(tmp_path):
     assert once == again
 
 
+@pytest.mark.slow
 def test_the_written_clips_are_simgas_scenes(tmp_path):
     main([str(tmp_path / "clips"), "--clips", "3"])
     scenes = load_scenes(tmp_path / "clips")

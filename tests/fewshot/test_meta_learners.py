@@ -37,6 +37,7 @@ def slope(of: Callable[[jax.Array], jax.Array], at: jax.Array, direction: jax.Ar
     return float((values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * h))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["maml", "meta_sgd"])
 def test_second_order_gradients_are_those_of_finite_differences(name: str):
     with jax.enable_x64(True):
@@ -63,6 +64,7 @@ def gradient_of(name: str, inner: InnerConfig, task: Task) -> np.ndarray:
     return np.asarray(ravel_pytree(learner.task_gradient(smooth_error, meta, task, KEY).gradient.start)[0])
 
 
+@pytest.mark.slow
 def test_first_order_gradients_are_those_at_the_adapted_parameters():
     task = sine(KEY)
     adapted = adapt(smooth_error, network(KEY), task.support, KEY, INNER_STEPS).params
@@ -106,6 +108,7 @@ def test_an_unknown_learner_is_refused():
         meta_learner("mamel", INNER_STEPS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["maml", "reptile"])
 def test_a_short_meta_training_helps_to_learn_new_sines(name: str):
     errors = [float(error_after(start_of(name, steps, 10), name=name, steps=1)) for steps in (0, 200)]

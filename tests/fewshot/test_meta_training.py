@@ -43,6 +43,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return workdir
 
 
+@pytest.mark.slow
 def test_the_main_loop_writes_its_record_its_scores_and_its_models(straight: Path):
     lines = record(straight)
     assert [line["step"] for line in lines if "support_loss" in line] == [0, 1, 2, 3]

@@ -22,6 +22,7 @@ def test_tasks_together_say_the_mean_of_what_each_says(name: str):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), together, mean)
 
 
+@pytest.mark.slow
 def test_a_step_follows_the_gradient_and_learns_step_sizes_too():
     learner, optimizer = meta_learner("meta_sgd", INNER["meta_sgd"]), optax.sgd(1e-3)
     state = begin(learner, network(KEY), optimizer)

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from fewshot.sinusoid import trial
 from jvlgs_jax.fewshot.trials import Trial, run_trials
@@ -9,6 +10,7 @@ TRIALS = Trial(jnp.array([0, 1, 0]), jnp.array([3e-3, 3e-3, 1e-3]))
 STEPS = 30
 
 
+@pytest.mark.slow
 def test_trials_in_one_program_end_as_each_does_alone():
     """To 1e-4 of a parameter's largest value: sums in another order, carried through 30 steps of Adam."""
     carry_out = trial("maml", steps=STEPS, tasks=5)

@@ -70,6 +70,7 @@ def _read(output):
     return names, masks, overlay, rate, rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", ["confidence_gate", "minmax_opening"])
 @pytest.mark.parametrize("colored", [False, True])
 def test_masks_table_and_overlay_tell_the_same_story(tmp_path, segmenter, rule, colored):
@@ -306,6 +307,7 @@ def test_another_video_or_setting_begins_anew(tmp_path, monkeypatch):
     assert len(_read(output)[0]) == 12
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path):
     clip, output, root = _video(tmp_path / "clip.mp4", 12), tmp_path / "out", Path(__file__).parents[2]
     output.mkdir()

@@ -77,6 +77,7 @@ def test_every_frame_gets_what_the_published_network_says_of_its_training_window
             np.testing.assert_allclose(result[index], published(frames[window]), atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("step", [1, 2, 5])
 @pytest.mark.parametrize("clip_length", [1, 3, 8])
@@ -106,6 +107,7 @@ def test_every_frame_is_encoded_once(bundle, fake_network, monkeypatch, step, di
     assert [plane[0, 0, 0] for plane in encoded] == list(range(24))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("changed", "answers"), [(0, {0}), (3, {1, 2, 3}), (6, {4, 5, 6})])
 def test_with_colour_planes_a_frame_depends_on_itself_and_the_next_two_only(bundle, changed, answers):
     frames = _frames(7)
@@ -144,6 +146,7 @@ def test_temporal_planes_forget_the_old_view_where_the_camera_shows_a_new_one(bu
     np.testing.assert_allclose(result, np.concatenate(parts), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [5, 10])
 def test_with_its_memory_another_segmenter_goes_on_exactly(bundle, monkeypatch, stop):
     bundle = dataclasses.replace(bundle, planes="temporal")

@@ -53,6 +53,7 @@ def test_cameras_together_give_what_each_video_gives_by_itself(bundle, direction
         np.testing.assert_allclose(np.stack(answers), _windowed(bundle, frames), atol=2e-5)
 
 
+@pytest.mark.slow
 def test_a_stream_compiles_once_keeps_the_same_memory_and_answers_every_frame(bundle):
     segmenter = StreamingSegmenter(bundle)
     before = streaming.stream_step._cache_size()
@@ -67,6 +68,7 @@ def test_a_stream_compiles_once_keeps_the_same_memory_and_answers_every_frame(bu
     assert streaming.stream_step._cache_size() == before + 1
 
 
+@pytest.mark.slow
 def test_planes_begin_anew_where_the_view_does(bundle):
     bundle = dataclasses.replace(bundle, planes="temporal", direction=Direction.PAST_ONLY)
     frames = _frames(4)

@@ -33,6 +33,7 @@ def _arrays(model):
     return {path: np.asarray(value) for path, value in flatten(nnx.state(model)).items()}
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_what_is_loaded(tmp_path, bundle):
     save_model(tmp_path / "model", bundle)
     loaded = load_model(tmp_path / "model")

@@ -8,6 +8,7 @@ from jax import lax
 from jvlgs_jax.models.convolution import DepthwiseConv3x3, conv, resize_bilinear
 
 
+@pytest.mark.slow
 def test_depthwise_equals_a_grouped_convolution(randomized):
     layer = randomized(nnx.eval_shape(lambda: DepthwiseConv3x3(6, rngs=nnx.Rngs(0))))
     x = jax.random.normal(jax.random.key(0), (2, 5, 7, 6))

@@ -7,6 +7,7 @@ from flax import nnx
 from jvlgs_jax.models.fusion import PromptAttention, VisionLanguageFusion
 
 
+@pytest.mark.slow
 def test_one_matrix_stands_for_the_three_steps():
     fusion = VisionLanguageFusion(channels=8, text_width=16, num_prompts=3, rngs=nnx.Rngs(0))
     text = jax.random.normal(jax.random.key(0), (3, 16))
@@ -31,6 +32,7 @@ def features():
     return jax.random.normal(jax.random.key(1), (2, 4, 5, 8))
 
 
+@pytest.mark.slow
 def test_attention_takes_prompts_in_any_order_and_number(attention, features):
     text = jax.random.normal(jax.random.key(0), (3, 16))
     fused = attention(text)(features)

@@ -56,6 +56,7 @@ def test_any_size_divisible_by_32(segment, size):
     assert np.isfinite(logits).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prompts", [1, 7])
 def test_any_number_of_prompts(prompts):
     config = JvlgsConfig(encoder=JvlgsConfig.tiny().encoder, text=JvlgsConfig.tiny().text, num_prompts=prompts)
@@ -64,6 +65,7 @@ def test_any_number_of_prompts(prompts):
     assert run.logits.shape == (1, 1, 32, 32, 1)
 
 
+@pytest.mark.slow
 def test_other_parts_take_any_prompts_and_start_at_stride_2():
     config = dataclasses.replace(JvlgsConfig.tiny(), fusion="prompt_attention", decoder="fine_fpn")
     model = nnx.eval_shape(lambda: Jvlgs(config, rngs=nnx.Rngs(0)))

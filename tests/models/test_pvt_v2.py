@@ -29,6 +29,7 @@ def test_size_is_the_papers(name):
     assert (count_parameters(encoder) + head) / 1e6 == pytest.approx(PAPER[name], rel=0.005 if name > "b1" else 0.1)
 
 
+@pytest.mark.slow
 def test_maps_have_strides_4_to_32(randomized):
     config = PvtV2Config.tiny()
     encoder = randomized(nnx.eval_shape(lambda: PvtV2(config, rngs=nnx.Rngs(0))))

@@ -23,6 +23,7 @@ def test_starts_as_the_identity_of_its_attention():
     np.testing.assert_allclose(layer(reference, other), expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_attends_to_max_pooled_keys():
     layer = TemporalCorrelation(4, 2, rngs=nnx.Rngs(0))
     layer.eval()

@@ -51,6 +51,7 @@ def calibrate(model, data, *more):
     return main(["calibrate", "--checkpoint", str(model), "--data-dir", str(data), *more])
 
 
+@pytest.mark.slow
 def test_the_chosen_gate_goes_into_the_model_folder_and_nothing_else_changes(model, data, monkeypatch, capsys):
     monkeypatch.setattr(calibrated, "Segmenter", Brightness)
     before = json.loads((model / "model.json").read_text())

@@ -11,6 +11,7 @@ from jvlgs_jax.simulation.clip import SimulatedClip, simulate_batch
 from jvlgs_jax.simulation.parameters import draw_parameters
 from jvlgs_jax.simulation.planes import temporal_planes
 
+pytestmark = pytest.mark.slow  # compiling the simulator takes half a minute
 CLIPS = 16
 
 
@@ -39,7 +40,6 @@ def test_a_clip_is_bitwise_the_same_whatever_the_batch(clips, small_family):
     assert_same_bits(jax.tree.map(lambda leaf: leaf[6:9], clips), simulate_batch(small_family, jnp.array([6, 7, 8])))
 
 
-@pytest.mark.slow
 def test_clips_made_abreast_do_not_depend_on_the_batch_either(small_family):
     few = simulate_batch(small_family, jnp.array([3]), abreast=2)
     assert_same_bits(

@@ -43,6 +43,7 @@ def test_near_movers_are_larger_and_slower_than_those_of_other_scenes():
     assert np.median(pace) < 0.5 * np.median(others[2])
 
 
+@pytest.mark.slow
 def test_a_young_jet_begins_thin_and_goes_on_growing():
     """Covered share of the picture, as in benchmarks/plume_growth.py."""
     family = preset("young_jets")

@@ -21,6 +21,7 @@ from jvlgs_jax.simulation.parameters import NEVER
 from jvlgs_jax.simulation.planes import temporal_planes
 from jvlgs_jax.simulation.training_source import SimulatedClips, simulation_sources
 
+pytestmark = pytest.mark.slow  # compiling the simulator takes half a minute
 SCENE = {
     "name": "a",
     "group": "a",

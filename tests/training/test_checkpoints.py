@@ -40,6 +40,7 @@ def steps(workdir: Path) -> list[str]:
     return sorted(path.name for path in (workdir / FOLDER).iterdir() if path.is_dir())
 
 
+@pytest.mark.slow
 def test_restores_the_latest_state_and_the_next_batch(tmp_path: Path, batches: grain.DatasetIterator):
     with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
         assert own.latest is None

@@ -18,6 +18,7 @@ def params() -> nnx.State:
     return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), abstract)
 
 
+@pytest.mark.slow
 def test_each_block_learns_less_than_the_next(params: nnx.State):
     assert PvtV2Config.tiny().depths == (1, 1, 2, 1)
     rates = flatten(layer_rates(params, 0.5))

@@ -80,6 +80,7 @@ def test_a_longer_training_goes_on_where_the_shorter_one_ended(tmp_path: Path):
         toy_train(tmp_path / "stopped", toy_config(steps=5))
 
 
+@pytest.mark.slow
 def test_resume_goes_on_exactly_in_a_new_workdir(tmp_path: Path):
     toy_train(tmp_path / "straight", toy_config(steps=6))
     toy_train(tmp_path / "first", toy_config(steps=3))
@@ -117,6 +118,7 @@ def test_scores_the_model_beside_the_baselines(tmp_path: Path):
     assert evaluated[60]["test/jvlgs_j"] == pytest.approx(scores["model"].jvlgs.j)
 
 
+@pytest.mark.slow
 def test_a_loss_that_is_not_finite_stops_and_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     toy_train(tmp_path, toy_config(steps=2))
     initial = ToyNetwork.__call__
@@ -155,6 +157,7 @@ def test_precision_and_remat_are_chosen_by_name(tmp_path: Path):
         toy_config(remat="all")
 
 
+@pytest.mark.slow
 def test_a_known_chip_has_its_utilisation_timed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     work = []
     for peak in (1e12, 2e12):

@@ -47,6 +47,7 @@ def arrays(state: nnx.State | None) -> dict[str, np.ndarray]:
     return {path: np.array(value) for path, value in flatten(state).items()}
 
 
+@pytest.mark.slow
 def test_five_steps_compile_once_and_learn():
     step, state = prepare(toy_network())
     losses = []
@@ -66,6 +67,7 @@ def test_whole_batches_go_through_no_loop():
     assert "while" in step.lower(state, toy_batch()).as_text()
 
 
+@pytest.mark.slow
 def test_metrics_are_of_the_model_before_the_step():
     model = toy_network()
     batch = toy_batch()
