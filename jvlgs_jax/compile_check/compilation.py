@@ -1,4 +1,4 @@
-"""One compilation for devices that are not here, and what it says of memory, messages and time."""
+"""One compilation for devices that are not here, and what it says of memory, messages, traffic and time."""
 
 import re
 import time
@@ -8,6 +8,7 @@ import jax
 from jax.stages import Traced
 
 from jvlgs_jax.compile_check.collectives import Collective, collectives
+from jvlgs_jax.compile_check.traffic import Traffic, traffic
 from jvlgs_jax.training.chips import Chip
 
 _OVERFULL = re.compile(
@@ -47,6 +48,7 @@ class Compilation:
         needed: bytes on each device; of a program that does not fit, the compiler's estimate after its own attempts.
         fits: whether that is no more than the chip has.
         collectives: what the devices send each other in one run.
+        traffic: what one run moves from and to each device's memory; None where `memory` is.
         lowering_seconds: wall time from the trace to the compiler's input.
         compile_seconds: wall time of the compiler.
         compile_cpu_seconds: the same in processor time, of all its threads.
@@ -56,6 +58,7 @@ class Compilation:
     needed: int
     fits: bool
     collectives: tuple[Collective, ...]
+    traffic: Traffic | None
     lowering_seconds: float
     compile_seconds: float
     compile_cpu_seconds: float
@@ -66,7 +69,7 @@ def compile_for(chip: Chip, traced: Traced) -> Compilation:
     start = time.monotonic()
     lowered = traced.lower()
     lowering_seconds, start, cpu_start = time.monotonic() - start, time.monotonic(), time.process_time()
-    memory, messages = None, ()
+    memory, messages, moved = None, (), None
     try:
         compiled = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
@@ -75,12 +78,14 @@ def compile_for(chip: Chip, traced: Traced) -> Compilation:
             raise
     else:
         memory = _memory(compiled)
-        needed, messages = memory.total, collectives(compiled.as_text() or "")
+        hlo = compiled.as_text() or ""
+        needed, messages, moved = memory.total, collectives(hlo), traffic(hlo)
     return Compilation(
         memory=memory,
         needed=needed,
         fits=memory is not None and needed <= chip.memory,
         collectives=messages,
+        traffic=moved,
         lowering_seconds=lowering_seconds,
         compile_seconds=time.monotonic() - start,
         compile_cpu_seconds=time.process_time() - cpu_start,

@@ -19,6 +19,7 @@ def text(check: Check, experiment: Experiment, target: Target) -> str:
             _headline(check, experiment, target),
             f"  memory       {_memory(check.compilation, target)}",
             *(f"  {line}" for line in _messages(check)),
+            *(f"  {line}" for line in _traffic(check.compilation)),
             f"  arithmetic   {_arithmetic(check)}",
             f"  time         {_time(check)}",
         ]
@@ -71,6 +72,14 @@ def _messages(check: Check) -> list[str]:
         f"{'' if i else 'collectives':12} {c.kind} {c.dtype}: {c.count}, {_mib(c.bytes)} MiB a device"
         for i, c in enumerate(found)
     ]
+
+
+def _traffic(compilation: Compilation) -> list[str]:
+    found = compilation.traffic
+    if found is None:
+        return []
+    kernels = f"; arguments and results of kernels {_gib(found.kernels)} GiB" if found.kernels else ""
+    return [f"traffic      {_gib(found.outside)} GiB a device from and to main memory{kernels}"]
 
 
 def _arithmetic(check: Check) -> str:
