@@ -1,9 +1,16 @@
 """Settings for every test: the CPU backend, array annotations checked at run time, and flags that Grain can read."""
 
+import atexit
 import os
 import shutil
+import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    # All processes of one run of the tests share what they compile; the next run begins with nothing.
+    _compiled = tempfile.mkdtemp(prefix="jvlgs_jax_tests_")
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _compiled)
+    atexit.register(shutil.rmtree, _compiled, ignore_errors=True)
 
 import hypothesis
 import pytest
