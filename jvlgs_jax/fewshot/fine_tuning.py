@@ -72,9 +72,8 @@ class FineTuning:
         memory = _optimizer(self).init(trained)
         yield variables
         for _ in self.amounts[1:]:
-            batches = [self._draw(pool, members, rng) for _ in range(self.every)]
-            inputs, masks = jax.tree.map(lambda *x: np.stack(x), *batches)
-            trained, memory = _train(self, forward, variables, trained, memory, inputs, masks)
+            for _ in range(self.every):
+                trained, memory = _step(self, forward, variables, trained, memory, *self._draw(pool, members, rng))
             yield replace(variables, params=self.parametrization.apply(variables.params, trained))
 
     def _draw(self, pool: Pool, members: Sequence[int], rng: np.random.Generator) -> tuple[PyTree, np.ndarray]:
@@ -91,27 +90,22 @@ def _optimizer(config: FineTuning) -> optax.GradientTransformation:
     )
 
 
+# One step a call: inside a loop of XLA's CPU backend, gradients of convolutions take ten times as long.
 @partial(jax.jit, static_argnames=("config", "forward"))
-def _train(
+def _step(
     config: FineTuning,
     forward: Forward,
     variables: Variables,
     trained: PyTree,
     memory: optax.OptState,
     inputs: PyTree,
-    masks: Float[Array, "s b 1 h w 1"],
+    masks: Float[Array, "b 1 h w 1"],
 ) -> tuple[PyTree, optax.OptState]:
-    """Takes one step for each of s batches."""
-    optimizer = _optimizer(config)
+    """Takes one step on a batch."""
 
-    def loss(trained: PyTree, inputs: PyTree, masks: Float[Array, "b 1 h w 1"]) -> Float[Array, ""]:
+    def loss(trained: PyTree) -> Float[Array, ""]:
         params = config.parametrization.apply(variables.params, trained)
         return structure_loss_published(forward.logits(replace(variables, params=params), inputs), masks).total
 
-    def step(carry: tuple[PyTree, optax.OptState], batch: tuple[PyTree, Array]) -> tuple[tuple, None]:
-        trained, memory = carry
-        updates, memory = optimizer.update(jax.grad(loss)(trained, *batch), memory, trained)
-        return (optax.apply_updates(trained, updates), memory), None
-
-    carry, _ = jax.lax.scan(step, (trained, memory), (inputs, masks))
-    return carry
+    updates, memory = _optimizer(config).update(jax.grad(loss)(trained), memory, trained)
+    return optax.apply_updates(trained, updates), memory
