@@ -62,6 +62,7 @@ def _measure_kernels(args: argparse.Namespace) -> None:
     import jax
 
     from jvlgs_jax.kernels.cross_attention import timing
+    from jvlgs_jax.kernels.cross_attention.implementations import best
     from jvlgs_jax.kernels.cross_attention.shapes import network_shapes
     from jvlgs_jax.training.chips import chip_of_kind
     from jvlgs_jax.training.precision import compute_dtype
@@ -83,7 +84,8 @@ def _measure_kernels(args: argparse.Namespace) -> None:
             ]
             print(f"{shape.name}, {found.direction}: {', '.join(parts)}", flush=True)
             total = totals.setdefault(found.direction, {})
-            for name, seconds in found.seconds.items():
+            chosen = best(jax.default_backend(), *timing.abstract_arrays(shape, dtype))
+            for name, seconds in (found.seconds | {"as chosen": found.seconds[chosen]}).items():
                 total[name] = total.get(name, 0.0) + shape.calls * seconds
     for direction, total in totals.items():
         parts = [f"{name} {1e3 * s:.1f} ms ({total[timing.PLAIN] / s:.2f} x)" for name, s in total.items()]

@@ -68,11 +68,14 @@ def test_each_attention_is_timed_forward_and_with_gradient(capsys: pytest.Captur
     assert main(["benchmark", "kernels", "--rounds=1"]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
     assert head == "cpu, float32, processor time, medians of 1 rounds; peak: 1 TFLOP/s, a large matrix product's here"
-    each = r"reference \S+ ms \(1\.00 x, 0% of peak\), xla \S+ ms \(\S+ x, 0% of peak\)"
+    timed = r"{} \S+ ms \(\S+ x, 0% of peak\)"
+    each = ", ".join(timed.format(name) for name in ("reference", "xla", "packed"))
     for line, name in zip(lines[:4], ("stage", "stage", "correlation", "correlation"), strict=True):
         assert re.fullmatch(rf"{name}, forward( and gradient)?: {each}", line)
     assert re.fullmatch(
-        r"all of one network call, forward: reference \S+ ms \(1\.00 x\), xla \S+ ms \(\S+ x\)", lines[4]
+        r"all of one network call, forward: reference (\S+) ms \(1\.00 x\), xla (\S+) ms \(\S+ x\), "
+        r"packed \S+ ms \(\S+ x\), as chosen \2 ms \(\S+ x\)",  # one head: nothing to pack
+        lines[4],
     )
     assert len(lines) == 6
 

@@ -69,8 +69,9 @@ def _run(direction: str, implementation: str | None, scale: float, *arrays: Arra
     if implementation is not None:
         return apply(implementation)(*arrays)
     chosen = {platform: best(platform, *arrays[:3]) for platform in ("tpu", "cuda")}
-    special = {platform: apply(name) for platform, name in chosen.items() if name != "xla"}
-    return lax.platform_dependent(*arrays, **special, default=apply("xla"))
+    otherwise = best("cpu", *arrays[:3])
+    special = {platform: apply(name) for platform, name in chosen.items() if name != otherwise}
+    return lax.platform_dependent(*arrays, **special, default=apply(otherwise))
 
 
 def _alike_over_devices(*arrays: Array) -> list[Array]:

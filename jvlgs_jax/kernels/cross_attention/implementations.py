@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from jaxtyping import Array
 
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.kernels.cross_attention import cudnn, pallas_tpu, reference, xla
+from jvlgs_jax.kernels.cross_attention import cudnn, packed, pallas_tpu, reference, xla
 from jvlgs_jax.kernels.cross_attention.shapes import Shaped
 
 AUTO = "auto"
@@ -33,6 +33,7 @@ class Implementation:
 IMPLEMENTATIONS = {
     "reference": Implementation(forward=reference.forward, backward=reference.backward),
     "xla": Implementation(forward=xla.forward, backward=xla.backward),
+    "packed": Implementation(forward=packed.forward, backward=packed.backward),
     "cudnn": Implementation(
         forward=cudnn.forward, backward=cudnn.backward, platforms=("cuda", "gpu"), refuses=cudnn.refuses
     ),
@@ -63,10 +64,10 @@ def best(platform: str, query: Shaped, key: Shaped, value: Shaped) -> str:
     """Returns the name of the implementation for arrays of these shapes, in a program for `platform`.
 
     "tpu" takes the kernel if the keys fit in fast memory and are enough to fill registers; "cuda" takes cuDNN, if it is
-    there and has an implementation for the shapes and numbers; else it is XLA.
+    there and has an implementation for the shapes and numbers. Else it is XLA, of several heads and few keys packed.
     """
     if platform == "tpu" and pallas_tpu.pays(query, key, value):
         return "pallas_tpu"
     if platform == "cuda" and cudnn.is_here() and cudnn.refuses(query, key, value) is None:
         return "cudnn"
-    return "xla"
+    return "packed" if packed.pays(query, key, value) else "xla"

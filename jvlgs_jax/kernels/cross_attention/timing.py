@@ -41,12 +41,17 @@ class Timing:
 
 def runnable(shape: AttentionShape, dtype: jnp.dtype) -> tuple[str, ...]:
     """Returns the implementations that run here on arrays of this shape and dtype."""
-    arrays = [jax.ShapeDtypeStruct(x, dtype) for x in shape.arrays().values()]
+    arrays = abstract_arrays(shape, dtype)
     return tuple(
         name
         for name, one in IMPLEMENTATIONS.items()
         if (one.platforms is None or jax.default_backend() in one.platforms) and one.refuses(*arrays) is None
     )
+
+
+def abstract_arrays(shape: AttentionShape, dtype: jnp.dtype) -> list[jax.ShapeDtypeStruct]:
+    """Returns query, key and value without numbers."""
+    return [jax.ShapeDtypeStruct(x, dtype) for x in shape.arrays().values()]
 
 
 def measure(shape: AttentionShape, dtype: jnp.dtype, *, rounds: int) -> Iterator[Timing]:

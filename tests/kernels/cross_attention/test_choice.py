@@ -25,7 +25,8 @@ def shaped(name: str, dtype: str = "bfloat16") -> list[jax.ShapeDtypeStruct]:
         ("tpu", "b5 stage 4", "float32", "pallas_tpu"),
         ("tpu", "correlation 1", "bfloat16", "pallas_tpu"),
         ("tpu", "correlation 3", "bfloat16", "xla"),  # one key
-        ("tpu", "prompts 1", "bfloat16", "xla"),  # four keys
+        ("tpu", "prompts 1", "bfloat16", "packed"),  # four keys
+        ("cpu", "prompts 1", "float32", "packed"),
         ("tpu", "b5 stage 1", "float16", "xla"),
         ("cuda", "b5 stage 1", "bfloat16", "cudnn"),
         ("cuda", "correlation 1", "bfloat16", "cudnn"),  # values narrower than keys
@@ -61,7 +62,7 @@ def test_a_program_holds_what_its_platform_wants(name: str):
 
 
 def test_an_unknown_name_gets_the_nearest():
-    message = r"unknown attention 'palas_tpu': did you mean 'pallas_tpu'\? The choices are auto, reference, xla, cudnn"
+    message = r"unknown attention 'palas_tpu': did you mean 'pallas_tpu'\? The choices are auto, reference, xla, packed, cudnn"
     with pytest.raises(UserError, match=message):
         find_implementation("palas_tpu")
 

@@ -18,7 +18,7 @@ from jax.test_util import check_grads
 
 from jvlgs_jax.kernels.cross_attention import cross_attention, pallas_tpu
 from jvlgs_jax.kernels.cross_attention.block_sizes import BlockSizes
-from jvlgs_jax.kernels.cross_attention.shapes import AttentionShape, network_shapes
+from jvlgs_jax.kernels.cross_attention.shapes import AttentionShape, all_shapes, network_shapes
 
 SCALE = 0.3
 TOLERANCE = {"float32": 1e-5, "bfloat16": 2e-2}  # of the largest number in the result
@@ -27,6 +27,7 @@ RAGGED = AttentionShape(name="ragged", batch=2, queries=37, keys=11, heads=3, wi
 ONE_KEY = AttentionShape(name="one key", batch=1, queries=5, keys=1, heads=2, width=8, value_width=4)
 # b5's, with all correlations and prompts, and of b0, whose heads are narrower, a stage with half-filled registers.
 NAMED = [*network_shapes("b5", (352, 352), 1), network_shapes("b0", (256, 320), 1)[4]]
+EVERY_WIDTH = [shape for shape in all_shapes() if shape.name.endswith("batch 1") and not shape.name.startswith("b2")]
 SCALED_DOWN = [shape.smaller(queries=45, keys=30) for shape in NAMED]
 
 
@@ -71,7 +72,7 @@ def interpret_in_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pallas_tpu, "block_sizes", lambda *arrays: FEW)
 
 
-@pytest.fixture(params=["reference", "xla", "pallas_tpu"])
+@pytest.fixture(params=["reference", "xla", "packed", "pallas_tpu"])
 def attend(request, monkeypatch):
     """Attention by one implementation; the TPU's kernels are interpreted, many blocks long."""
     if request.param == "pallas_tpu":
@@ -168,6 +169,14 @@ def test_named_shapes_in_full(monkeypatch, implementation: str, shape: Attention
     arrays = arrays_of(shape)
     attend = partial(cross_attention, scale=SCALE, implementation=implementation)
     assert_close(jax.jit(partial(run, attend))(*arrays), by_hand(*arrays))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("shape", EVERY_WIDTH, ids=lambda shape: shape.name)
+def test_what_is_chosen_here_at_every_named_shape(shape: AttentionShape, dtype: str):
+    arrays = arrays_of(shape, dtype)
+    assert_close(jax.jit(partial(run, partial(cross_attention, scale=SCALE)))(*arrays), by_hand(*arrays), dtype)
 
 
 @pytest.mark.slow
