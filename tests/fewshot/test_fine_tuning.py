@@ -57,6 +57,17 @@ def test_what_is_frozen_stays_bit_by_bit(decoder: Variables):
     assert "decoder/head/kernel" in changed_paths(decoder)
 
 
+def test_a_part_of_the_change_is_kept():
+    def head(kept: float) -> np.ndarray:
+        method = FineTuning(SomeParameters((r"decoder/head/.*",)), steps=8, kept=kept)
+        return np.asarray(adapted(method).params["decoder"]["head"]["kernel"])
+
+    start = np.asarray(pretrained().params["decoder"]["head"]["kernel"])
+    whole = head(1.0) - start
+    assert np.abs(whole).max() > 0
+    np.testing.assert_allclose(head(0.25) - start, 0.25 * whole, rtol=1e-4, atol=1e-7)
+
+
 def test_low_rank_adapters_at_zero_change_nothing():
     params = pretrained().params
     adapters = LowRankAdapters(ATTENTION, rank=2)
@@ -101,6 +112,7 @@ def test_candidates_come_after_every_few_steps_beginning_with_the_start():
         ({"learning_rate": 0.0}, "learning_rate is 0.0, it must be positive"),
         ({"steps": 30}, "steps is 30, it must be a multiple of every, 8"),
         ({"batch_size": 0}, "batch_size is 0, the least is 1"),
+        ({"kept": 0.0}, "kept is 0.0, it must be above 0 and at most 1: use 0.5"),
     ],
 )
 def test_bad_settings_are_refused(settings: dict, message: str):
