@@ -44,7 +44,7 @@ def changed_paths(after: Variables) -> set[str]:
 
 @pytest.fixture(scope="module")
 def decoder() -> Variables:
-    return adapted(FineTuning(SomeParameters(DECODER), learning_rate=1.0, weight_decay=0.0, variants=3))
+    return adapted(FineTuning(SomeParameters(DECODER), learning_rate=1.0, weight_decay=0.0, variants=3, kept=1.0))
 
 
 def test_a_site_whose_gas_looks_otherwise_is_learned(decoder: Variables):
