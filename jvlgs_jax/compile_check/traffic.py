@@ -79,7 +79,8 @@ def traffic(hlo: str) -> Traffic:
                 if target and target[1].startswith(_KERNELS):
                     kernels += times * (_size(one.type) + sum(map(_size, _operand_types(one, computation))))
             elif one.opcode == "fusion":
-                outside += times * _fused(one, _operand_types(one, computation), parsed[called(one.line)[0]])
+                inner = parsed.get(next(iter(called(one.line)), ""), {})
+                outside += times * _fused(one, _operand_types(one, computation), inner)
             elif one.opcode not in _FREE:
                 outside += times * _accessed(one, _operand_types(one, computation))
 
@@ -101,14 +102,12 @@ def _accessed(one: _Instruction, operands: Sequence[str]) -> int:
 
 def _fused(one: _Instruction, operands: Sequence[str], inner: _Computation) -> int:
     """Bytes of a fusion: of its operands what is taken of them, of its results what is written."""
-    total = 0
-    for x in inner.values():
-        if x.opcode == "parameter":
-            operand = operands[int(x.line.partition(" parameter(")[2].partition(")")[0])]
-            total += _size(operand, _taken(x, inner))
-    (root,) = (x for x in inner.values() if x.is_root)
-    results = [inner[name] for name in root.operands] if root.opcode == "tuple" else [root]
-    return total + sum(_size(x.type, _written(x, inner)) for x in results)
+    root = next((x for x in inner.values() if x.is_root), None)
+    if root is None:  # written in a way that is not known here
+        return sum(map(_size, operands)) + _size(one.type)
+    read = sum(_size(x.type, _taken(x, inner)) for x in inner.values() if x.opcode == "parameter")
+    results = [inner[name] for name in root.operands if name in inner] if root.opcode == "tuple" else [root]
+    return read + sum(_size(x.type, _written(x, inner)) for x in results)
 
 
 def _taken(value: _Instruction, inner: _Computation) -> int:
@@ -128,9 +127,10 @@ def _taken(value: _Instruction, inner: _Computation) -> int:
 
 def _written(value: _Instruction, inner: _Computation) -> int:
     """Elements of a fusion's result that it writes: all, unless it puts a part into its place."""
-    while value.opcode == "bitcast":
+    while value.opcode == "bitcast" and value.operands[0] in inner:
         value = inner[value.operands[0]]
-    return _count(inner[value.operands[1]].type if value.opcode == "dynamic-update-slice" else value.type)
+    in_place = value.opcode == "dynamic-update-slice" and value.operands[1] in inner
+    return _count(inner[value.operands[1]].type if in_place else value.type)
 
 
 def _instructions(lines: Sequence[str]) -> _Computation:
@@ -150,7 +150,7 @@ def _instructions(lines: Sequence[str]) -> _Computation:
 
 
 def _operand_types(one: _Instruction, computation: _Computation) -> list[str]:
-    return [computation[name].type for name in one.operands if name in computation]
+    return [computation[name].type if name in computation else "" for name in one.operands]
 
 
 def _count(hlo_type: str) -> int:

@@ -47,6 +47,14 @@ def test_loops_turn_parts_count_as_parts_fast_memory_is_free_and_kernels_are_cou
     assert traffic(MODULE) == Traffic(outside=5 * a_turn + PADDED + PADDED, kernels=2 * 16 * 128 * 2)
 
 
+def test_text_that_is_cut_anywhere_is_no_error():
+    whole_stacks = 5 * (2 * 5 + 6) * LAYER  # where what a fusion does with its arrays cannot be told
+    lines = MODULE.splitlines(keepends=True)
+    for n in range(len(lines)):
+        without = traffic("".join(lines[:n] + lines[n + 1 :]))
+        assert 0 <= without.outside <= whole_stacks + 2 * PADDED
+
+
 def compiled(function, *arrays) -> Traffic:
     return traffic(jax.jit(function).lower(*arrays).compile().as_text() or "")
 
