@@ -27,7 +27,12 @@ RAGGED = AttentionShape(name="ragged", batch=2, queries=37, keys=11, heads=3, wi
 ONE_KEY = AttentionShape(name="one key", batch=1, queries=5, keys=1, heads=2, width=8, value_width=4)
 # b5's, with all correlations and prompts, and of b0, whose heads are narrower, a stage with half-filled registers.
 NAMED = [*network_shapes("b5", (352, 352), 1), network_shapes("b0", (256, 320), 1)[4]]
-EVERY_WIDTH = [shape for shape in all_shapes() if shape.name.endswith("batch 1") and not shape.name.startswith("b2")]
+# The rest but for b2, which attends as b5 does, and for more of the same rows.
+THE_OTHERS = [
+    shape
+    for shape in all_shapes()
+    if shape.name.endswith("batch 1") and not shape.name.startswith("b2") and shape not in NAMED
+]
 SCALED_DOWN = [shape.smaller(queries=45, keys=30) for shape in NAMED]
 
 
@@ -172,11 +177,10 @@ def test_named_shapes_in_full(monkeypatch, implementation: str, shape: Attention
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("shape", EVERY_WIDTH, ids=lambda shape: shape.name)
-def test_what_is_chosen_here_at_every_named_shape(shape: AttentionShape, dtype: str):
-    arrays = arrays_of(shape, dtype)
-    assert_close(jax.jit(partial(run, partial(cross_attention, scale=SCALE)))(*arrays), by_hand(*arrays), dtype)
+@pytest.mark.parametrize("shape", THE_OTHERS, ids=lambda shape: shape.name)
+def test_what_is_chosen_here_at_the_other_named_shapes(shape: AttentionShape):
+    arrays = arrays_of(shape)
+    assert_close(jax.jit(partial(run, partial(cross_attention, scale=SCALE)))(*arrays), by_hand(*arrays))
 
 
 @pytest.mark.slow
