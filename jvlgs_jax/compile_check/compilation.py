@@ -1,7 +1,10 @@
 """One compilation for devices that are not here, and what it says of memory, messages, traffic and time."""
 
+import math
 import re
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import jax
@@ -71,7 +74,8 @@ def compile_for(chip: Chip, traced: Traced) -> Compilation:
     lowering_seconds, start, cpu_start = time.monotonic() - start, time.monotonic(), time.process_time()
     memory, messages, moved = None, (), None
     try:
-        compiled = lowered.compile()
+        with _kept_from_the_cache():
+            compiled = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
         needed = needed_bytes(str(error))
         if needed is None:
@@ -90,6 +94,18 @@ def compile_for(chip: Chip, traced: Traced) -> Compilation:
         compile_seconds=time.monotonic() - start,
         compile_cpu_seconds=time.process_time() - cpu_start,
     )
+
+
+@contextmanager
+def _kept_from_the_cache() -> Generator[None]:
+    """Keeps what is compiled out of JAX's persistent cache: it cannot read programs for devices that are not here."""
+    least = "jax_persistent_cache_min_compile_time_secs"
+    before = getattr(jax.config, least)
+    jax.config.update(least, math.inf)
+    try:
+        yield
+    finally:
+        jax.config.update(least, before)
 
 
 def needed_bytes(complaint: str) -> int | None:

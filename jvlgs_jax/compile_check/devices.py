@@ -1,9 +1,9 @@
 """Devices that are not here: what JAX needs to know of a target to compile for it."""
 
-import importlib.util
 import os
 from collections.abc import Sequence
 from importlib import resources
+from importlib.util import find_spec
 
 import jax
 from jax.experimental import topologies
@@ -32,7 +32,7 @@ def target_devices(target: Target) -> Sequence[jax.Device]:
     UserError if the compiler of their platform is not installed, with the command that installs it.
     """
     module, command = _COMPILERS[target.platform]
-    if importlib.util.find_spec(module) is None:
+    if find_spec(module) is None:
         raise UserError(f"{target.name}: the compiler for it, {module}, is not installed: {command}")
     jax.config.update("jax_platforms", "cpu")
     if target.platform == TPU:

@@ -21,7 +21,7 @@ from jvlgs_jax.training.program import training_program
 from jvlgs_jax.training.text_features import CachedPrompts, TextFeatures, TrainedPrompts, trains_text
 
 # Of data that are not here, for durations in epochs: it changes constants of the program, no shape.
-_STEPS_PER_EPOCH = 1_000
+_STEPS_PER_EPOCH = 1_000.0
 
 
 def with_batch(experiment: Experiment, clips: int) -> Experiment:

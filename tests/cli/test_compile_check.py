@@ -52,7 +52,7 @@ def test_bad_arguments_cost_one_line(arguments: list[str], message: str, config:
 
 @pytest.mark.parametrize(("target", "extra"), [("v5e-4", "tpu"), ("h100x1", "cuda")])
 def test_a_missing_compiler_is_named_with_what_installs_it(target: str, extra: str, config: str, capsys, monkeypatch):
-    monkeypatch.setattr(devices.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(devices, "find_spec", lambda name: None)
     assert main(["compile-check", "--config", config, "--target", target]) == 2
     assert f"pip install 'jvlgs-jax[{extra}]'" in capsys.readouterr().err
 
