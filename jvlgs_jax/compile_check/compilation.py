@@ -74,7 +74,7 @@ def compile_for(chip: Chip, traced: Traced) -> Compilation:
     lowering_seconds, start, cpu_start = time.monotonic() - start, time.monotonic(), time.process_time()
     memory, messages, moved = None, (), None
     try:
-        with _kept_from_the_cache():
+        with kept_from_the_cache():
             compiled = lowered.compile()
     except jax.errors.JaxRuntimeError as error:
         needed = needed_bytes(str(error))
@@ -97,7 +97,7 @@ def compile_for(chip: Chip, traced: Traced) -> Compilation:
 
 
 @contextmanager
-def _kept_from_the_cache() -> Generator[None]:
+def kept_from_the_cache() -> Generator[None]:
     """Keeps what is compiled out of JAX's persistent cache: it cannot read programs for devices that are not here."""
     least = "jax_persistent_cache_min_compile_time_secs"
     before = getattr(jax.config, least)

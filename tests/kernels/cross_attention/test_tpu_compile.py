@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import pytest
 from jax.sharding import SingleDeviceSharding
 
+from jvlgs_jax.compile_check.compilation import kept_from_the_cache
 from jvlgs_jax.compile_check.devices import target_devices
 from jvlgs_jax.compile_check.targets import find_target
 from jvlgs_jax.kernels.cross_attention import cross_attention
@@ -18,17 +19,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("libtpu") is None, reason="no libtpu: pip install 'jvlgs-jax[tpu]'"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _not_cached():
-    """JAX's persistent cache cannot read programs for devices that are not here."""
-    least = "jax_persistent_cache_min_compile_time_secs"
-    before = getattr(jax.config, least)
-    jax.config.update(least, float("inf"))
-    yield
-    jax.config.update(least, before)
-
 
 # Each different attention once: b2 attends as b5 does.
 SHAPES = list({tuple(shape.arrays().values()): shape for shape in all_shapes()}.values())
@@ -44,7 +34,8 @@ def compiled(shape: AttentionShape, dtype: str, target: str, implementation: str
         return out, *pullback(out)
 
     arrays = [jax.ShapeDtypeStruct(x, jnp.dtype(dtype), sharding=place) for x in shape.arrays().values()]
-    return jax.jit(run).lower(*arrays).compile()
+    with kept_from_the_cache():
+        return jax.jit(run).lower(*arrays).compile()
 
 
 @pytest.mark.parametrize("target", ["v5e-1", "v5p-8", "v6e-1"])
