@@ -23,6 +23,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--clips", type=int, metavar="N", help="how many clips to make of plume_sim/PRESET")
     parser.add_argument(
+        "--abreast",
+        type=int,
+        default=1,
+        metavar="N",
+        help="how many of them to make at a time: 1 for a CPU, 32 for an accelerator (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that make them; several beside an accelerator, which waits for what they write "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--skip-bad", action="store_true", help="leave damaged scenes out and list them, instead of stopping"
     )
 
@@ -47,7 +62,13 @@ def run(args: argparse.Namespace) -> int:
     from jvlgs_jax.data.splits import describe_splits
 
     index = prepare(
-        args.dataset, manual_dir=args.manual_dir, data_dir=args.data_dir, skip_bad=args.skip_bad, clips=args.clips
+        args.dataset,
+        manual_dir=args.manual_dir,
+        data_dir=args.data_dir,
+        skip_bad=args.skip_bad,
+        clips=args.clips,
+        abreast=args.abreast,
+        workers=args.workers,
     )
     print(f"{summary(index)}\n\n{find_dataset(args.data_dir, args.dataset)}")
     if args.show:

@@ -5,14 +5,18 @@ and a prepared dataset grows by the shards it lacks: shards need not hold equall
 """
 
 import json
+import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tensorflow_datasets as tfds
 from array_record.python.array_record_module import ArrayRecordWriter
@@ -33,7 +37,8 @@ from jvlgs_jax.data.records.recorder import Example, encode_frame, encode_mask, 
 from jvlgs_jax.data.scene import SceneInfo
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.simulation.captions import caption
-from jvlgs_jax.simulation.clip import SimulatedClip, simulate_clip
+from jvlgs_jax.simulation.clip import SimulatedClip, simulate_batch
+from jvlgs_jax.simulation.config import SimulationConfig
 from jvlgs_jax.simulation.presets import preset
 from jvlgs_jax.simulation.truth import GAS_PIXEL, IGNORED
 
@@ -57,9 +62,20 @@ class SimulatedBuilder(GasBuilder):
     simulated: ClassVar[bool] = True
     MANUAL_DOWNLOAD_INSTRUCTIONS = "Nothing to download: clips are made here."
 
-    def __init__(self, *, clips: int = 0, **kwargs: Any) -> None:
-        """Takes the number of clips, and what `GasBuilder` takes."""
-        self._clips = clips
+    def __init__(self, *, clips: int = 0, abreast: int = 1, workers: int = 1, **kwargs: Any) -> None:
+        """Takes what `GasBuilder` takes, and how clips are made. UserError for none at a time, and for no process.
+
+        Args:
+            clips: how many.
+            abreast: how many at a time, see `simulate_batch`.
+            workers: processes that make shards; what they write costs one of them more time than an accelerator needs.
+            kwargs: for `GasBuilder`.
+        """
+        if abreast < 1:
+            raise UserError(f"--abreast is {abreast}, the least is 1: use 32 on an accelerator, 1 on a CPU")
+        if workers < 1:
+            raise UserError(f"--workers is {workers}, the least is 1: use one for each CPU core beside an accelerator")
+        self._clips, self._abreast, self._workers = clips, abreast, workers
         super().__init__(**kwargs)
         self._family = preset(self.builder_config.preset)
 
@@ -153,24 +169,50 @@ class SimulatedBuilder(GasBuilder):
 
     def _shards(self, kept: Path) -> list[_Shard]:
         """Returns all shards in order, and makes those that are not kept."""
-        shards: list[_Shard] = []
+        shards: list[_Shard | None] = []
+        missing: dict[int, range] = {}  # by the place of the shard
         start = 0
-        with tqdm(total=self._clips, desc=self.name, unit="clip", leave=False) as progress:
-            while start < self._clips:
-                shards.append(_find(kept, start, self._clips) or self._make_shard(kept, start))
-                made = len(shards[-1][1]["scenes"])
-                progress.update(made)
-                start += made
-        return shards
+        while start < self._clips:
+            shards.append(_find(kept, start, self._clips))
+            end = min(start + CLIPS_PER_SHARD, self._clips)
+            if shards[-1] is None:
+                missing[len(shards) - 1] = range(start, end)
+            start = end if shards[-1] is None else start + len(shards[-1][1]["scenes"])
+        with tqdm(total=sum(map(len, missing.values())), desc=self.name, unit="clip", leave=False) as progress:
+            for place, shard in self._make(kept, missing):
+                shards[place] = shard
+                progress.update(len(missing[place]))
+        return shards  # pyrefly: ignore[bad-return]  # none is missing any more
 
-    def _make_shard(self, kept: Path, start: int) -> _Shard:
-        """Makes the shard from clip `start` on, and keeps it."""
-        partial = kept / "partial.array_record"
+    def _make(self, kept: Path, missing: dict[int, range]) -> Iterator[tuple[int, _Shard]]:
+        """Makes shards and yields each with its place as soon as it is kept."""
+        if self._workers == 1 or len(missing) < 2:
+            for place, clips in missing.items():
+                yield place, self.make_shard(kept, clips)
+            return
+        again = partial(
+            type(self),
+            data_dir=self.data_dir_root,
+            config=self.builder_config.name,
+            frames_per_record=self._frames_per_record,
+            abreast=self._abreast,
+        )
+        # Not forked: JAX's threads would be missing in the copy.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(min(self._workers, len(missing)), mp_context=context) as pool:
+            tasks = {
+                pool.submit(_make_shard, again, self._family, kept, clips): place for place, clips in missing.items()
+            }
+            for task in as_completed(tasks):
+                yield tasks[task], task.result()
+
+    def make_shard(self, kept: Path, clips: range) -> _Shard:
+        """Makes the shard of some clips, and keeps it."""
+        unfinished = kept / f"partial-{clips.start}.array_record"
         serializer = ExampleSerializer(self.info.features.get_serialized_info())
-        writer = ArrayRecordWriter(str(partial), WRITER_OPTIONS)
+        writer = ArrayRecordWriter(str(unfinished), WRITER_OPTIONS)
         scenes, count = [], 0
-        for index in range(start, min(start + CLIPS_PER_SHARD, self._clips)):
-            clip = jax.device_get(simulate_clip(self._family, index))
+        for index, clip in self._made(clips):
             name = f"{self.builder_config.preset}_{index:08d}"
             scenes.append(_describe(clip, name, self.name, count))
             for example in self._examples(clip, name, index):
@@ -178,9 +220,24 @@ class SimulatedBuilder(GasBuilder):
                 count += 1
         writer.close()
         described = {"records": count, "scenes": [scene_to_metadata(scene) for scene in scenes]}
-        shard = _keep(kept, partial, start, described)
-        partial.unlink()  # or the next shard would be written into this one
+        shard = _keep(kept, unfinished, clips.start, described)
+        unfinished.unlink()  # or the next shard would be written into this one
         return shard
+
+    def _made(self, clips: range) -> Iterator[tuple[int, SimulatedClip]]:
+        """Makes clips; while some are written, those that follow are made."""
+        groups = [clips[first : first + self._abreast] for first in range(0, len(clips), self._abreast)]
+        following = self._simulate(groups[0])
+        for number, group in enumerate(groups):
+            made = jax.block_until_ready(following)  # two of these programs at a time lock up a CPU of two cores
+            if number + 1 < len(groups):
+                following = self._simulate(groups[number + 1])
+            made = jax.device_get(made)
+            for place, index in enumerate(group):
+                yield index, jax.tree.map(lambda leaf, place=place: leaf[place], made)
+
+    def _simulate(self, indices: range) -> SimulatedClip:
+        return simulate_batch(self._family, jnp.asarray(indices), abreast=self._abreast)
 
     def _examples(self, clip: SimulatedClip, name: str, index: int) -> Iterator[Example]:
         age = int(clip.age)
@@ -218,14 +275,21 @@ class SimulatedBuilder(GasBuilder):
                 stream.push(frame[..., None])
 
 
+def _make_shard(builder: Callable[[], SimulatedBuilder], family: SimulationConfig, kept: Path, clips: range) -> _Shard:
+    """Makes a shard in a process of its own."""
+    maker = builder()
+    maker._family = family
+    return maker.make_shard(kept, clips)
+
+
 def _keep(kept: Path, source: Path, start: int, described: dict[str, Any]) -> _Shard:
     """Keeps a whole shard under the numbers of its clips; its description comes last, so that one tells it is whole."""
     path = kept / f"{start}-{start + len(described['scenes'])}.array_record"
     path.unlink(missing_ok=True)
     os.link(source, path)
-    partial = kept / "partial.json"
-    partial.write_text(json.dumps(described))
-    partial.replace(path.with_suffix(".json"))
+    unfinished = kept / f"partial-{start}.json"
+    unfinished.write_text(json.dumps(described))
+    unfinished.replace(path.with_suffix(".json"))
     return path, described
 
 

@@ -24,25 +24,25 @@ def stand_ins(monkeypatch, small_preset):
     """Puts clips in the simulator's place that cost nothing, and returns the numbers of those that are made."""
     made = []
 
-    def stand_in(config, index):
-        made.append(index)
-        shape = (3, 8, 16)
+    def stand_in(config, indices, *, abreast):
+        made.extend(indices.tolist())
+        count, shape = len(indices), (len(indices), 3, 8, 16)
         return SimulatedClip(
-            frames=np.full(shape, 10 * index, np.uint8),
-            background=np.zeros(shape[1:], np.float32),
-            short_term=np.zeros(shape[1:], np.float32),
-            age=np.int32(0),
+            frames=np.broadcast_to(10 * np.asarray(indices, np.uint8)[:, None, None, None], shape),
+            background=np.zeros((count, *shape[2:]), np.float32),
+            short_term=np.zeros((count, *shape[2:]), np.float32),
+            age=np.zeros(count, np.int32),
             optical_depth=np.zeros(shape, np.float16),
             contrast=np.zeros(shape, np.float16),
             mask=np.ones(shape, np.uint8),
             steam=np.zeros(shape, np.uint8),
-            leaking=np.ones(3, bool),
-            visibility=np.ones(3, np.float32),
-            source=np.zeros((3, 2), np.float32),
+            leaking=np.ones((count, 3), bool),
+            visibility=np.ones((count, 3), np.float32),
+            source=np.zeros((count, 3, 2), np.float32),
             parameters=(),
         )
 
-    monkeypatch.setattr(records, "simulate_clip", stand_in)
+    monkeypatch.setattr(records, "simulate_batch", stand_in)
     monkeypatch.setattr(records, "caption", lambda clip: "a stand-in")
     return made
 
@@ -67,16 +67,17 @@ def test_records_hold_the_clips_their_history_and_all_the_truth(tmp_path, small_
 
 
 def test_an_interrupted_build_goes_on_with_the_next_shard(tmp_path, small_preset, monkeypatch):
-    made, simulate = [], records.simulate_clip
+    made, simulate = [], records.simulate_batch
 
-    def broken(config, index):
+    def broken(config, indices, *, abreast):
+        (index,) = indices.tolist()
         if index == 3 and 3 not in made:
             made.append(index)
             raise KeyboardInterrupt
         made.append(index)
-        return simulate(config, index)
+        return simulate(config, indices, abreast=abreast)
 
-    monkeypatch.setattr(records, "simulate_clip", broken)
+    monkeypatch.setattr(records, "simulate_batch", broken)
     with pytest.raises(KeyboardInterrupt):
         prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4)
     prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4)
@@ -87,15 +88,15 @@ def test_a_prepared_dataset_grows_by_the_clips_it_lacks_though_interrupted(tmp_p
     def grow(clips=None):
         return prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=clips)
 
-    def interrupted(config, index):
-        if index == 5:
+    def interrupted(config, indices, *, abreast):
+        if 5 in indices.tolist():
             raise KeyboardInterrupt
-        return simulate(config, index)
+        return simulate(config, indices, abreast=abreast)
 
     grow(3)
     with monkeypatch.context() as patch:
-        simulate = records.simulate_clip
-        patch.setattr(records, "simulate_clip", interrupted)
+        simulate = records.simulate_batch
+        patch.setattr(records, "simulate_batch", interrupted)
         with pytest.raises(KeyboardInterrupt):
             grow(6)
     assert len(grow().scenes) == 3  # still whole
@@ -107,6 +108,31 @@ def test_a_prepared_dataset_grows_by_the_clips_it_lacks_though_interrupted(tmp_p
     for clip in range(6):
         assert (reader.read(clip, np.arange(3), np.arange(3)).planes[..., 0] == 10 * clip).all()
     assert not list(tmp_path.glob("plume_sim/.unfinished*"))
+
+
+def test_clips_made_abreast_are_recorded_in_order(tmp_path, stand_ins):
+    prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=5, abreast=2)
+    assert stand_ins == [0, 1, 2, 3, 4]
+    reader = RecordReader(tmp_path, "plume_sim/simgas_like", input_planes("temporal"))
+    for clip in range(5):
+        assert (reader.read(clip, np.arange(3), np.arange(3)).planes[..., 0] == 10 * clip).all()
+
+
+@pytest.mark.slow
+def test_several_processes_make_the_same_records(tmp_path, small_preset, small_clips):
+    prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4, workers=2)
+    reader = RecordReader(tmp_path, "plume_sim/simgas_like", input_planes("temporal"))
+    assert [scene.name for scene in reader.scenes] == [f"simgas_like_{clip:08d}" for clip in range(4)]
+    for clip in range(4):
+        frames = reader.read(clip, np.arange(7), np.arange(7)).planes[..., 0]
+        np.testing.assert_array_equal(frames, small_clips.frames[clip])
+
+
+def test_clips_are_made_by_one_process_one_at_a_time_at_least(tmp_path):
+    with pytest.raises(UserError, match="--abreast is 0, the least is 1: use 32 on an accelerator, 1 on a CPU"):
+        prepare("plume_sim/faint", manual_dir=None, data_dir=tmp_path, clips=1, abreast=0)
+    with pytest.raises(UserError, match="--workers is 0, the least is 1"):
+        prepare("plume_sim/faint", manual_dir=None, data_dir=tmp_path, clips=1, workers=0)
 
 
 def test_a_dataset_of_another_form_of_the_preset_does_not_grow(tmp_path, stand_ins, small_family, monkeypatch):

@@ -19,7 +19,14 @@ DATASETS = ("simgas", "igs_few", "igs", "gasvid", "cgd", "gas_db", "gas_folder",
 
 
 def prepare(
-    dataset: str, *, manual_dir: Path | None, data_dir: Path, skip_bad: bool = False, clips: int | None = None
+    dataset: str,
+    *,
+    manual_dir: Path | None,
+    data_dir: Path,
+    skip_bad: bool = False,
+    clips: int | None = None,
+    abreast: int = 1,
+    workers: int = 1,
 ) -> RecordIndex:
     """Builds the dataset from `manual_dir` into `data_dir`, or checks it where it is built already.
 
@@ -28,6 +35,8 @@ def prepare(
         manual_dir: where the downloaded data is; None only checks.
         data_dir: where the records go.
         clips: how many to make of a simulated dataset; one that has fewer grows.
+        abreast: how many of them are made at a time, see `simulate_batch`.
+        workers: processes that make them.
         skip_bad: leave damaged scenes out, and list them in the index, instead of raising at the first.
 
     UserError for an unknown dataset, data that is not there or damaged, and damaged records.
@@ -41,7 +50,9 @@ def prepare(
     if configuration and configuration not in known:
         raise UserError(f"unknown configuration {dataset!r}: {name} has {', '.join(known) or 'none'}")
     with _tfds_quiet():
-        options = {"skip_bad": skip_bad} | ({} if clips is None else {"clips": clips})
+        options = {"skip_bad": skip_bad} | (
+            {} if clips is None else {"clips": clips, "abreast": abreast, "workers": workers}
+        )
         if clips is not None and not builder_class.simulated:
             raise UserError(f"--clips is {clips}, but {name} is not simulated: leave --clips out")
         builder = builder_class(data_dir=data_dir, config=configuration or None, **options)
