@@ -14,12 +14,26 @@ def forward(
     query: Float[Array, "*b n h d"], key: Float[Array, "*b m h d"], value: Float[Array, "*b m h e"], *, scale: float
 ) -> Float[Array, "*b n h e"]:
     """Returns softmax(scale * query . key) . value for each head."""
-    width, value_width = query.shape[-1], value.shape[-1]
+    (queries, _, width), keys, value_width = query.shape[-3:], key.shape[-3], value.shape[-1]
     # It wants values as wide as keys; what zeros are worth to a query is cut off again.
     wide = jnp.pad(value, [(0, 0)] * (value.ndim - 1) + [(0, width - value_width)])
-    flat = (x.reshape(-1, *x.shape[-3:]) for x in (query, key, wide))
-    out = jax.nn.dot_product_attention(*flat, scale=scale, implementation="cudnn")
-    return out.reshape(query.shape)[..., :value_width]
+    flat = [_even(x.reshape(-1, *x.shape[-3:])) for x in (query, key, wide)]
+    lengths = [None, None]
+    if queries % 2 or keys % 2:
+        lengths = [jnp.full(len(flat[0]), count, jnp.int32) for count in (queries, keys)]
+    out = jax.nn.dot_product_attention(
+        *flat,
+        scale=scale,
+        query_seq_lengths=lengths[0],
+        key_value_seq_lengths=lengths[1],
+        implementation="cudnn",
+    )
+    return out[:, :queries, :, :value_width].reshape(*query.shape[:-1], value_width)
+
+
+def _even(x: Float[Array, "b n h d"]) -> Float[Array, "b _ h d"]:
+    """Adds a row where their number is odd: JAX refuses a gradient of cuDNN's with an odd number of rows."""
+    return jnp.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, 0), (0, 0)))
 
 
 def backward(

@@ -101,18 +101,22 @@ def test_what_an_implementation_refuses(implementation, keys, dtype, message):
         cross_attention(query, key, key, scale=1.0, implementation=implementation)
 
 
-def test_cudnn_gets_values_as_wide_as_keys(monkeypatch):
+@pytest.mark.parametrize(
+    ("queries", "keys", "given"),
+    [(6, 4, (6, 4)), (5, 4, (6, 4)), (6, 3, (6, 4))],  # odd numbers of rows have no gradient by cuDNN
+)
+def test_cudnn_gets_values_as_wide_as_keys_and_even_numbers_of_both(monkeypatch, queries, keys, given):
     # Stands in for cuDNN, which is not here, by JAX's own other form of the same function.
     asked = []
 
-    def attention(query, key, value, *, scale, implementation):
+    def attention(query, key, value, *, implementation, **options):
         asked.append((query.shape, key.shape, value.shape, implementation))
-        return original(query, key, value, scale=scale, implementation="xla")
+        return original(query, key, value, implementation="xla", **options)
 
     original = jax.nn.dot_product_attention
     monkeypatch.setattr(jax.nn, "dot_product_attention", attention)
     rng = np.random.default_rng(0)
-    shapes = [(2, 3, 5, 1, 16), (2, 3, 4, 1, 16), (2, 3, 4, 1, 8)]
+    shapes = [(2, 3, queries, 1, 16), (2, 3, keys, 1, 16), (2, 3, keys, 1, 8)]
     query, key, value = (jnp.asarray(rng.standard_normal(shape), jnp.bfloat16) for shape in shapes)
 
     @jax.jit
@@ -120,5 +124,6 @@ def test_cudnn_gets_values_as_wide_as_keys(monkeypatch):
         return [cross_attention(*arrays, scale=0.5, implementation=name) for name in ("cudnn", "reference")]
 
     found, wanted = both(query, key, value)
-    assert asked == [((6, 5, 1, 16), (6, 4, 1, 16), (6, 4, 1, 16), "cudnn")]
+    rows, columns = given
+    assert asked == [((6, rows, 1, 16), (6, columns, 1, 16), (6, columns, 1, 16), "cudnn")]
     np.testing.assert_allclose(np.float32(found), np.float32(wanted), atol=2e-2)
