@@ -39,14 +39,12 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.simulation.captions import caption
 from jvlgs_jax.simulation.clip import SimulatedClip, simulate_batch
 from jvlgs_jax.simulation.config import SimulationConfig
+from jvlgs_jax.simulation.kept_shards import Shard, find_shard, keep_shard
 from jvlgs_jax.simulation.presets import preset
 from jvlgs_jax.simulation.truth import GAS_PIXEL, IGNORED
 
 CLIPS_PER_SHARD = 64
 FRAMES_PER_SECOND = 15.0
-
-
-_Shard = tuple[Path, dict[str, Any]]  # its file; its number of records, and its scenes with records counted from 0
 
 
 @dataclass
@@ -117,7 +115,7 @@ class SimulatedBuilder(GasBuilder):
                 for scene in index.scenes
                 if first <= scene.first < last
             ]
-            _keep(kept, path, start, {"records": length, "scenes": held})
+            keep_shard(kept, path, start, {"records": length, "scenes": held})
             first, start = last, start + len(held)
         self._shards(kept)
         folder.replace(kept / f"before-{self._clips}")
@@ -167,13 +165,13 @@ class SimulatedBuilder(GasBuilder):
         record.write_text(json.dumps(self._settings()))
         return self._kept
 
-    def _shards(self, kept: Path) -> list[_Shard]:
+    def _shards(self, kept: Path) -> list[Shard]:
         """Returns all shards in order, and makes those that are not kept."""
-        shards: list[_Shard | None] = []
+        shards: list[Shard | None] = []
         missing: dict[int, range] = {}  # by the place of the shard
         start = 0
         while start < self._clips:
-            shards.append(_find(kept, start, self._clips))
+            shards.append(find_shard(kept, start, self._clips))
             end = min(start + CLIPS_PER_SHARD, self._clips)
             if shards[-1] is None:
                 missing[len(shards) - 1] = range(start, end)
@@ -184,7 +182,7 @@ class SimulatedBuilder(GasBuilder):
                 progress.update(len(missing[place]))
         return shards  # pyrefly: ignore[bad-return]  # none is missing any more
 
-    def _make(self, kept: Path, missing: dict[int, range]) -> Iterator[tuple[int, _Shard]]:
+    def _make(self, kept: Path, missing: dict[int, range]) -> Iterator[tuple[int, Shard]]:
         """Makes shards and yields each with its place as soon as it is kept."""
         if self._workers == 1 or len(missing) < 2:
             for place, clips in missing.items():
@@ -206,7 +204,7 @@ class SimulatedBuilder(GasBuilder):
             for task in as_completed(tasks):
                 yield tasks[task], task.result()
 
-    def make_shard(self, kept: Path, clips: range) -> _Shard:
+    def make_shard(self, kept: Path, clips: range) -> Shard:
         """Makes the shard of some clips, and keeps it."""
         unfinished = kept / f"partial-{clips.start}.array_record"
         serializer = ExampleSerializer(self.info.features.get_serialized_info())
@@ -220,7 +218,7 @@ class SimulatedBuilder(GasBuilder):
                 count += 1
         writer.close()
         described = {"records": count, "scenes": [scene_to_metadata(scene) for scene in scenes]}
-        shard = _keep(kept, unfinished, clips.start, described)
+        shard = keep_shard(kept, unfinished, clips.start, described)
         unfinished.unlink()  # or the next shard would be written into this one
         return shard
 
@@ -229,7 +227,7 @@ class SimulatedBuilder(GasBuilder):
         groups = [clips[first : first + self._abreast] for first in range(0, len(clips), self._abreast)]
         following = self._simulate(groups[0])
         for number, group in enumerate(groups):
-            made = jax.block_until_ready(following)  # two of these programs at a time lock up a CPU of two cores
+            made = jax.block_until_ready(following)  # two programs at a time would take twice the memory
             if number + 1 < len(groups):
                 following = self._simulate(groups[number + 1])
             made = jax.device_get(made)
@@ -275,32 +273,11 @@ class SimulatedBuilder(GasBuilder):
                 stream.push(frame[..., None])
 
 
-def _make_shard(builder: Callable[[], SimulatedBuilder], family: SimulationConfig, kept: Path, clips: range) -> _Shard:
+def _make_shard(builder: Callable[[], SimulatedBuilder], family: SimulationConfig, kept: Path, clips: range) -> Shard:
     """Makes a shard in a process of its own."""
     maker = builder()
     maker._family = family
     return maker.make_shard(kept, clips)
-
-
-def _keep(kept: Path, source: Path, start: int, described: dict[str, Any]) -> _Shard:
-    """Keeps a whole shard under the numbers of its clips; its description comes last, so that one tells it is whole."""
-    path = kept / f"{start}-{start + len(described['scenes'])}.array_record"
-    path.unlink(missing_ok=True)
-    os.link(source, path)
-    unfinished = kept / f"partial-{start}.json"
-    unfinished.write_text(json.dumps(described))
-    unfinished.replace(path.with_suffix(".json"))
-    return path, described
-
-
-def _find(kept: Path, start: int, end: int) -> _Shard | None:
-    """Returns the longest kept shard from clip `start` on that does not reach beyond clip `end`."""
-    ends = [int(path.stem.partition("-")[2]) for path in kept.glob(f"{start}-*.json")]
-    fitting = [last for last in ends if last <= end]
-    if not fitting:
-        return None
-    described = kept / f"{start}-{max(fitting)}.json"
-    return described.with_suffix(".array_record"), json.loads(described.read_text())
 
 
 def _describe(clip: SimulatedClip, name: str, source: str, first: int) -> SceneRecords:
