@@ -36,19 +36,6 @@ def _even(x: Float[Array, "b n h d"]) -> Float[Array, "b _ h d"]:
     return jnp.pad(x, ((0, 0), (0, x.shape[1] % 2), (0, 0), (0, 0)))
 
 
-def backward(
-    query: Float[Array, "*b n h d"],
-    key: Float[Array, "*b m h d"],
-    value: Float[Array, "*b m h e"],
-    upstream: Float[Array, "*b n h e"],
-    *,
-    scale: float,
-) -> tuple[Float[Array, "*b n h d"], Float[Array, "*b m h d"], Float[Array, "*b m h e"]]:
-    """Returns the gradients of query, key and value; the output is computed again."""
-    _, pullback = jax.vjp(lambda *arrays: forward(*arrays, scale=scale), query, key, value)
-    return pullback(upstream)
-
-
 def is_here() -> bool:
     """Whether this process has a cuDNN to ask what it can do, as programs for it must be made."""
     return jax.default_backend() == "gpu"

@@ -3,8 +3,10 @@
 import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from jaxtyping import Array
+import jax
+from jaxtyping import Array, Float
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.kernels.cross_attention import cudnn, packed, pallas_tpu, reference, xla
@@ -19,26 +21,42 @@ class Implementation:
 
     Attributes:
         forward: takes query, key, value and `scale`.
-        backward: takes query, key, value, the gradient of the output, and `scale`; returns three gradients.
+        own_backward: takes query, key, value, the gradient of the output, and `scale`; returns three gradients. None:
+            JAX derives it from `forward`.
         platforms: where it runs; None is everywhere.
         refuses: returns what keeps it from query, key and value, or None.
     """
 
     forward: Callable[..., Array]
-    backward: Callable[..., tuple[Array, Array, Array]]
+    own_backward: Callable[..., tuple[Array, Array, Array]] | None = None
     platforms: tuple[str, ...] | None = None
     refuses: Callable[..., str | None] = lambda *arrays: None
 
+    def backward(
+        self,
+        query: Float[Array, "*b n h d"],
+        key: Float[Array, "*b m h d"],
+        value: Float[Array, "*b m h e"],
+        upstream: Float[Array, "*b n h e"],
+        *,
+        scale: float,
+    ) -> tuple[Float[Array, "*b n h d"], Float[Array, "*b m h d"], Float[Array, "*b m h e"]]:
+        """Returns the gradients of query, key and value; what they need of the output is computed again."""
+        if self.own_backward is not None:
+            return self.own_backward(query, key, value, upstream, scale=scale)
+        return jax.vjp(partial(self.forward, scale=scale), query, key, value)[1](upstream)
+
 
 IMPLEMENTATIONS = {
-    "reference": Implementation(forward=reference.forward, backward=reference.backward),
-    "xla": Implementation(forward=xla.forward, backward=xla.backward),
-    "packed": Implementation(forward=packed.forward, backward=packed.backward),
-    "cudnn": Implementation(
-        forward=cudnn.forward, backward=cudnn.backward, platforms=("cuda", "gpu"), refuses=cudnn.refuses
-    ),
+    "reference": Implementation(forward=reference.forward),
+    "xla": Implementation(forward=xla.forward, own_backward=xla.backward),
+    "packed": Implementation(forward=packed.forward, own_backward=packed.backward),
+    "cudnn": Implementation(forward=cudnn.forward, platforms=("cuda", "gpu"), refuses=cudnn.refuses),
     "pallas_tpu": Implementation(
-        forward=pallas_tpu.forward, backward=pallas_tpu.backward, platforms=("tpu",), refuses=pallas_tpu.refuses
+        forward=pallas_tpu.forward,
+        own_backward=pallas_tpu.backward,
+        platforms=("tpu",),
+        refuses=pallas_tpu.refuses,
     ),
 }
 

@@ -14,16 +14,3 @@ def forward(
     weights = jax.nn.softmax(scores, axis=-1).astype(value.dtype)
     out = jnp.einsum("...hnm,...mhe->...nhe", weights, value, preferred_element_type=accumulate)
     return out.astype(value.dtype)
-
-
-def backward(
-    query: Float[Array, "*b n h d"],
-    key: Float[Array, "*b m h d"],
-    value: Float[Array, "*b m h e"],
-    upstream: Float[Array, "*b n h e"],
-    *,
-    scale: float,
-) -> tuple[Float[Array, "*b n h d"], Float[Array, "*b m h d"], Float[Array, "*b m h e"]]:
-    """Returns the gradients of query, key and value, as JAX derives them."""
-    _, pullback = jax.vjp(lambda *arrays: forward(*arrays, scale=scale), query, key, value)
-    return pullback(upstream)
