@@ -54,9 +54,15 @@ def abstract_arrays(shape: AttentionShape, dtype: jnp.dtype) -> list[jax.ShapeDt
     return [jax.ShapeDtypeStruct(x, dtype) for x in shape.arrays().values()]
 
 
+def random_arrays(shape: AttentionShape, dtype: jnp.dtype) -> list[jax.Array]:
+    """Returns query, key and value of normal random numbers, always the same."""
+    keys = jax.random.split(jax.random.key(0), 3)
+    return [jax.random.normal(key, x, dtype) for key, x in zip(keys, shape.arrays().values(), strict=True)]
+
+
 def measure(shape: AttentionShape, dtype: jnp.dtype, *, rounds: int) -> Iterator[Timing]:
     """Times forward, and forward with gradient, of every implementation that runs here."""
-    names, arrays = runnable(shape, dtype), _arrays(shape, dtype)
+    names, arrays = runnable(shape, dtype), random_arrays(shape, dtype)
     for (direction, program), flops in zip(PROGRAMS.items(), (shape.flops, shape.gradient_flops), strict=True):
         calls: dict[str, Callable] = {name: program(name, shape.scale) for name in names}
         times = _in_turn(calls, arrays, rounds)
@@ -109,11 +115,6 @@ def _with_gradient(name: str, scale: float) -> Wrapped:
         return jnp.square(out.astype(jnp.float32)).sum()
 
     return jax.jit(jax.value_and_grad(total, argnums=(0, 1, 2)))
-
-
-def _arrays(shape: AttentionShape, dtype: jnp.dtype) -> list[jax.Array]:
-    keys = jax.random.split(jax.random.key(0), 3)
-    return [jax.random.normal(key, x, dtype) for key, x in zip(keys, shape.arrays().values(), strict=True)]
 
 
 # What is timed and compiled: each makes, of an implementation's name and a scale, a function of query, key and value.
