@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -66,13 +67,13 @@ class SimulatedBuilder(GasBuilder):
         Args:
             clips: how many.
             abreast: how many at a time, see `simulate_batch`.
-            workers: processes that make shards; what they write costs one of them more time than an accelerator needs.
+            workers: processes that make shards, each with its own program: an accelerator waits for what one writes.
             kwargs: for `GasBuilder`.
         """
         if abreast < 1:
             raise UserError(f"--abreast is {abreast}, the least is 1: use 32 on an accelerator, 1 on a CPU")
         if workers < 1:
-            raise UserError(f"--workers is {workers}, the least is 1: use one for each CPU core beside an accelerator")
+            raise UserError(f"--workers is {workers}, the least is 1: use a few beside an accelerator")
         self._clips, self._abreast, self._workers = clips, abreast, workers
         super().__init__(**kwargs)
         self._family = preset(self.builder_config.preset)
@@ -201,8 +202,14 @@ class SimulatedBuilder(GasBuilder):
             tasks = {
                 pool.submit(_make_shard, again, self._family, kept, clips): place for place, clips in missing.items()
             }
-            for task in as_completed(tasks):
-                yield tasks[task], task.result()
+            try:
+                for task in as_completed(tasks):
+                    yield tasks[task], task.result()
+            except BrokenProcessPool as error:
+                raise UserError(
+                    f"{kept}: a process that made clips was killed, as when memory runs out: use less than "
+                    f"--workers={self._workers}; what is finished is kept, and the same command goes on"
+                ) from error
 
     def make_shard(self, kept: Path, clips: range) -> Shard:
         """Makes the shard of some clips, and keeps it."""

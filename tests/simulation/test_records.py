@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 import numpy as np
@@ -126,6 +128,25 @@ def test_several_processes_make_the_same_records(tmp_path, small_preset, small_c
     for clip in range(4):
         frames = reader.read(clip, np.arange(7), np.arange(7)).planes[..., 0]
         np.testing.assert_array_equal(frames, small_clips.frames[clip])
+
+
+def test_a_process_that_is_killed_is_told_and_what_is_finished_is_kept(tmp_path, stand_ins, monkeypatch):
+    class Pool(ThreadPoolExecutor):  # in the place of processes
+        def __init__(self, workers, mp_context):
+            super().__init__(workers)
+
+    def make(builder, family, kept, clips):
+        if clips.start == 2:
+            raise BrokenProcessPool
+        return builder().make_shard(kept, clips)
+
+    monkeypatch.setattr(records, "ProcessPoolExecutor", Pool)
+    with monkeypatch.context() as patch:
+        patch.setattr(records, "_make_shard", make)
+        with pytest.raises(UserError, match=r"was killed.*use less than --workers=2.*the same command goes on"):
+            prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4, workers=2)
+    prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4)
+    assert sorted(stand_ins) == [0, 1, 2, 3]
 
 
 def test_clips_are_made_by_one_process_one_at_a_time_at_least(tmp_path):
