@@ -3,7 +3,7 @@
 jvlgs compile-check --config=configs/pod_b0.py --target=v5e-256
 jvlgs train --config=configs/pod_b0.py --data-dir=DIR --workdir=runs/pod_b0
 
-It was neither compiled for a pod nor run on one by us yet: there are no scores to expect.
+It was compiled for a v5e-256 (docs/scaling.md) and not run on one by us: there are no scores to expect.
 """
 
 from ml_collections import ConfigDict
