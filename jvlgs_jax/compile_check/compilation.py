@@ -50,8 +50,8 @@ class Compilation:
         memory: its parts; None if the compiler gave up because the program does not fit.
         needed: bytes on each device; of a program that does not fit, the compiler's estimate after its own attempts.
         fits: whether that is no more than the chip has.
-        collectives: what the devices send each other in one run.
-        traffic: what one run moves from and to each device's memory; None where `memory` is.
+        collectives: what the devices send each other in one run; None if JAX cannot read the compiled program.
+        traffic: what one run moves from and to each device's memory; None then, and where `memory` is.
         lowering_seconds: wall time from the trace to the compiler's input.
         compile_seconds: wall time of the compiler.
         compile_cpu_seconds: the same in processor time, of all its threads.
@@ -60,7 +60,7 @@ class Compilation:
     memory: Memory | None
     needed: int
     fits: bool
-    collectives: tuple[Collective, ...]
+    collectives: tuple[Collective, ...] | None
     traffic: Traffic | None
     lowering_seconds: float
     compile_seconds: float
@@ -82,8 +82,8 @@ def compile_for(chip: Chip, traced: Traced) -> Compilation:
             raise
     else:
         memory = _memory(compiled)
-        hlo = compiled.as_text() or ""
-        needed, messages, moved = memory.total, collectives(hlo), traffic(hlo)
+        needed, hlo = memory.total, _text(compiled)
+        messages, moved = (None, None) if hlo is None else (collectives(hlo), traffic(hlo))
     return Compilation(
         memory=memory,
         needed=needed,
@@ -112,6 +112,18 @@ def needed_bytes(complaint: str) -> int | None:
     """Returns the bytes that a compiler's complaint says a program needs on a device that has fewer; None if none."""
     found = _OVERFULL.search(complaint)
     return None if found is None else int(float(found["used"]) * _UNITS[found["unit"]])
+
+
+def _text(compiled: jax.stages.Compiled) -> str | None:
+    """Returns the compiled program as text; None if JAX cannot read it.
+
+    A compiler may write what JAX takes for a mistake: JAX 0.10.2 asked for another operand of an asynchronous operation
+    in what libtpu 0.0.52 had made of b5's training step for 64 chips of v6e.
+    """
+    try:
+        return compiled.as_text() or ""
+    except jax.errors.JaxRuntimeError:
+        return None
 
 
 def _memory(compiled: jax.stages.Compiled) -> Memory:

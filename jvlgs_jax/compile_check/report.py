@@ -66,6 +66,8 @@ def _memory(compilation: Compilation, target: Target) -> str:
 
 def _messages(check: Check) -> list[str]:
     found = check.compilation.collectives
+    if found is None:
+        return ["collectives  not told, nor is traffic: JAX cannot read what the compiler made"]
     if not found:
         return ["collectives  none"]
     return [
