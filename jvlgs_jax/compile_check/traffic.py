@@ -65,6 +65,7 @@ def traffic(hlo: str) -> Traffic:
     outside = kernels = 0
 
     def visit(name: str, times: int) -> None:
+        """Counts a computation that runs so many times, and those that it calls."""
         nonlocal outside, kernels
         computation = parsed.get(name, {})
         for one in computation.values():

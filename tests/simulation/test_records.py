@@ -166,5 +166,7 @@ def test_a_dataset_of_another_form_of_the_preset_does_not_grow(tmp_path, stand_i
 def test_a_number_of_clips_is_asked_for(tmp_path):
     with pytest.raises(UserError, match="say how many clips to make, --clips=1000"):
         prepare("plume_sim/faint", manual_dir=None, data_dir=tmp_path)
+    with pytest.raises(UserError, match="--abreast and --workers are for simulated clips: add --clips"):
+        prepare("plume_sim/faint", manual_dir=None, data_dir=tmp_path, workers=2)
     with pytest.raises(UserError, match="simgas is not simulated: leave --clips out"):
         prepare("simgas", manual_dir=tmp_path, data_dir=tmp_path, clips=3)

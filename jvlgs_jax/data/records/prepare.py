@@ -53,6 +53,8 @@ def prepare(
         options = {"skip_bad": skip_bad} | (
             {} if clips is None else {"clips": clips, "abreast": abreast, "workers": workers}
         )
+        if clips is None and (abreast, workers) != (1, 1):
+            raise UserError("--abreast and --workers are for simulated clips: add --clips, or leave them out")
         if clips is not None and not builder_class.simulated:
             raise UserError(f"--clips is {clips}, but {name} is not simulated: leave --clips out")
         builder = builder_class(data_dir=data_dir, config=configuration or None, **options)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import jax
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.kernels.cross_attention import cudnn, packed, pallas_tpu, reference, xla
@@ -33,15 +33,12 @@ class Implementation:
     refuses: Callable[..., str | None] = lambda *arrays: None
 
     def backward(
-        self,
-        query: Float[Array, "*b n h d"],
-        key: Float[Array, "*b m h d"],
-        value: Float[Array, "*b m h e"],
-        upstream: Float[Array, "*b n h e"],
-        *,
-        scale: float,
-    ) -> tuple[Float[Array, "*b n h d"], Float[Array, "*b m h d"], Float[Array, "*b m h e"]]:
-        """Returns the gradients of query, key and value; what they need of the output is computed again."""
+        self, query: Array, key: Array, value: Array, upstream: Array, *, scale: float
+    ) -> tuple[Array, Array, Array]:
+        """Returns the gradients of query, key and value; what they need of the output is computed again.
+
+        Shapes are those of `reference.forward`: `upstream` has that of its output.
+        """
         if self.own_backward is not None:
             return self.own_backward(query, key, value, upstream, scale=scale)
         return jax.vjp(partial(self.forward, scale=scale), query, key, value)[1](upstream)
