@@ -18,34 +18,25 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import tensorflow_datasets as tfds
 from array_record.python.array_record_module import ArrayRecordWriter
 from tensorflow_datasets.core.example_serializer import ExampleSerializer
 from tqdm import tqdm
 
-from jvlgs_jax.data.planes import PlaneMemory, TemporalPlanes
 from jvlgs_jax.data.records.builder import UNSPLIT, WRITER_OPTIONS, GasBuilder, GasConfig
 from jvlgs_jax.data.records.index import (
-    AreaStatistics,
     RecordIndex,
-    SceneRecords,
     read_index,
     scene_from_metadata,
     scene_to_metadata,
 )
-from jvlgs_jax.data.records.recorder import Example, encode_frame, encode_mask, encode_means, encode_png
-from jvlgs_jax.data.scene import SceneInfo
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.simulation.captions import caption
 from jvlgs_jax.simulation.clip import SimulatedClip, simulate_batch
 from jvlgs_jax.simulation.config import SimulationConfig
 from jvlgs_jax.simulation.kept_shards import Shard, find_shard, keep_shard
 from jvlgs_jax.simulation.presets import preset
-from jvlgs_jax.simulation.truth import GAS_PIXEL, IGNORED
 
 CLIPS_PER_SHARD = 64
-FRAMES_PER_SECOND = 15.0
 
 
 @dataclass
@@ -79,20 +70,7 @@ class SimulatedBuilder(GasBuilder):
         self._family = preset(self.builder_config.preset)
 
     def _more_features(self) -> dict[str, Any]:
-        image, sequence = tfds.features.Image, tfds.features.Sequence
-        depth = image(shape=(None, None, 1), dtype=np.uint16)
-        return {
-            "caption": tfds.features.Text(doc="one sentence about the clip"),
-            "index": tfds.features.Scalar(np.int64, doc="number of the clip in its family"),
-            "age": tfds.features.Scalar(np.int32, doc="frames of video before the clip"),
-            "leaking": sequence(np.bool_, doc="gas comes out of the source"),
-            "visibility": sequence(np.float32, doc="contrast-to-noise ratio of the gas"),
-            "source_place": sequence(np.float32, doc="row and column of the source, frame by frame"),
-            "ignored": sequence(image(shape=(None, None, 1)), doc="255: gas that no one could see"),
-            "steam": sequence(image(shape=(None, None, 1)), doc="255: steam"),
-            "optical_depth": sequence(depth, doc="the bits of a float16"),
-            "contrast": sequence(depth, doc="grey levels the gas adds, the bits of a float16"),
-        }
+        return simulated_features()
 
     def grow(self) -> None:
         """Makes the clips that a prepared dataset lacks, then takes it apart to be put together again with them.
@@ -219,8 +197,11 @@ class SimulatedBuilder(GasBuilder):
         scenes, count = [], 0
         for index, clip in self._made(clips):
             name = f"{self.builder_config.preset}_{index:08d}"
-            scenes.append(_describe(clip, name, self.name, count))
-            for example in self._examples(clip, name, index):
+            scenes.append(describe_clip(clip, name=name, source=self.name, first=count))
+            examples = clip_examples(
+                clip, name=name, index=index, source=self.name, frames_per_record=self._frames_per_record
+            )
+            for example in examples:
                 writer.write(serializer.serialize_example(self.info.features.encode_example(example)))
                 count += 1
         writer.close()
@@ -244,63 +225,9 @@ class SimulatedBuilder(GasBuilder):
     def _simulate(self, indices: range) -> SimulatedClip:
         return simulate_batch(self._family, jnp.asarray(indices), abreast=self._abreast)
 
-    def _examples(self, clip: SimulatedClip, name: str, index: int) -> Iterator[Example]:
-        age = int(clip.age)
-        past = PlaneMemory(age, np.stack([clip.background, clip.short_term], axis=-1)) if age else None
-        stream, words = TemporalPlanes().stream(past), caption(clip)
-        for first in range(0, len(clip.frames), self._frames_per_record):
-            run = slice(first, first + self._frames_per_record)
-            frames, gas = clip.frames[run], clip.mask[run] == GAS_PIXEL
-            yield {
-                "scene": name,
-                "group": name,
-                "source": self.name,
-                "split": "",
-                "first_frame": first,
-                "times": [(first + i) / FRAMES_PER_SECOND for i in range(len(frames))],
-                "has_truth": True,
-                "leak": gas.any(axis=(1, 2)).tolist(),
-                "frames": [encode_frame(frame[..., None]) for frame in frames],
-                "raw_frames": [],
-                "gain": [],
-                "masks": [encode_mask(mask.astype(np.uint8)) for mask in gas],
-                "memory": encode_means(stream.memory),
-                "caption": words,
-                "index": index,
-                "age": age,
-                "leaking": clip.leaking[run].tolist(),
-                "visibility": clip.visibility[run].tolist(),
-                "source_place": clip.source[run].ravel().tolist(),
-                "ignored": [encode_mask((mask == IGNORED).astype(np.uint8)) for mask in clip.mask[run]],
-                "steam": [encode_mask((steam == GAS_PIXEL).astype(np.uint8)) for steam in clip.steam[run]],
-                "optical_depth": [encode_png(depth.view(np.uint16)) for depth in clip.optical_depth[run]],
-                "contrast": [encode_png(contrast.view(np.uint16)) for contrast in clip.contrast[run]],
-            }
-            for frame in frames:
-                stream.push(frame[..., None])
-
 
 def _make_shard(builder: Callable[[], SimulatedBuilder], family: SimulationConfig, kept: Path, clips: range) -> Shard:
     """Makes a shard in a process of its own."""
     maker = builder()
     maker._family = family
     return maker.make_shard(kept, clips)
-
-
-def _describe(clip: SimulatedClip, name: str, source: str, first: int) -> SceneRecords:
-    gas = np.asarray(clip.mask) == GAS_PIXEL
-    areas = [float(area) for area in gas.mean(axis=(1, 2)) if area]
-    info = SceneInfo(
-        name=name,
-        group=name,
-        source=source,
-        split=None,
-        length=len(gas),
-        size=(gas.shape[1], gas.shape[2]),
-        frames_per_second=FRAMES_PER_SECOND,
-        leak=gas.any(axis=(1, 2)),
-    )
-    statistics = AreaStatistics(min(areas), float(np.median(areas)), max(areas)) if areas else None
-    return SceneRecords(
-        info=info, records=UNSPLIT, first=first, channels=1, gain=None, areas=statistics, seen_before=int(clip.age)
-    )
