@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 from jvlgs_jax.data.clip_source import in_time
 from jvlgs_jax.data.clips import ClipSample
 from jvlgs_jax.data.gain import Frame
+from jvlgs_jax.data.images import shown_size
 from jvlgs_jax.data.planes import InputPlanes
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.scene import Scene
@@ -86,7 +87,7 @@ def cut_windows(
     One frame of the video is in memory at a time.
 
     Planes are causal, made of all frames before each as `inference.segmenter` makes them. Windows that reach past an
-    end of the video repeat the frame there. UserError for masks of frames that there are not.
+    end of the video repeat the frame there. UserError for masks of frames that there are not, or of another size.
     """
     endless = max(masks, default=0) + clips.step * clips.length + 1
     needed = {int(n) for first in masks for n in clips.frames(first, endless).frames}
@@ -106,6 +107,11 @@ def cut_windows(
     for first, mask in sorted(masks.items()):
         frames = clips.frames(first, number + 1).frames[in_time(clips.direction)]
         mask = np.zeros(last.shape[:2], np.uint8) if mask is None else mask
+        if mask.shape != last.shape[:2]:
+            raise UserError(
+                f"{scene}: the mask of frame {first} has {shown_size(mask)} pixels, its frames have "
+                f"{shown_size(last)}: export both at one size"
+            )
         sample = ClipSample(np.stack([kept[int(n)] for n in frames]), mask[None, ..., None].astype(np.float32))
         found.append(SupportFrame(scene, first, sample))
     return found

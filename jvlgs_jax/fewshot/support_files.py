@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from jvlgs_jax.data.gain import GAIN_FRAMES, Frame, measure_gain
+from jvlgs_jax.data.images import check_alike
 from jvlgs_jax.data.layouts import find_scenes
 from jvlgs_jax.data.layouts.masks import MaskFiles
 from jvlgs_jax.data.layouts.pictures import ImagePictures
@@ -51,7 +52,8 @@ def read_support(
         leak_free: a video or folder of frames, or a folder of these, that show no gas.
         shots: the most frames with gas to learn from.
 
-    UserError as `find_scenes` raises, for damaged files, and for a mask without a frame.
+    UserError as `find_scenes` raises, for damaged files, for frames of two sizes, and for a mask without a frame or of
+    another size.
     """
     if shots < 1:
         raise UserError(f"shots is {shots}, the least is 1: use 5")
@@ -123,9 +125,13 @@ def _frame_numbers(scene: SceneFiles, images: Sequence[Path], present: Sequence[
 
 
 def _frames(scene: SceneFiles) -> Iterator[Frame]:
-    """The frames of a scene in grey levels, one at a time; its truth is left alone."""
+    """The frames of a scene in grey levels, one at a time; its truth is left alone. UserError for two sizes."""
     gain = measure_gain(picture.pixels for picture in islice(scene.pictures, GAIN_FRAMES))
-    return (gain.to_grey(picture.pixels) for picture in scene.pictures)
+    first = None
+    for picture in scene.pictures:
+        first = picture.pixels if first is None else first
+        check_alike(picture.pixels, first, scene.pictures.path)
+        yield gain.to_grey(picture.pixels)
 
 
 def _leak_free_footage(

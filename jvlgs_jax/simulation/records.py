@@ -32,6 +32,7 @@ from jvlgs_jax.data.records.index import (
 )
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.simulation.clip import SimulatedClip, simulate_batch
+from jvlgs_jax.simulation.clip_records import clip_examples, describe_clip, simulated_features
 from jvlgs_jax.simulation.config import SimulationConfig
 from jvlgs_jax.simulation.kept_shards import Shard, find_shard, keep_shard
 from jvlgs_jax.simulation.presets import preset

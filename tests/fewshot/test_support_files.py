@@ -80,3 +80,18 @@ def test_a_mask_without_its_image_is_named(tmp_path: Path):
 def test_a_folder_without_masks_has_an_empty_support(tmp_path: Path):
     write_frames(tmp_path / "site" / "yard", SCENE, [])
     assert read(tmp_path / "site").frames == ()
+
+
+@pytest.mark.parametrize(
+    ("part", "annotated", "message"),
+    [
+        ("masks", [60], "yard: the mask of frame 60 has 96x64 pixels, its frames have 48x32: export both at one size"),
+        ("masks", [60, 75], "yard: the mask of frame 60 has 96x64 pixels"),
+        ("images", [75], r"images: a frame of 96x64 follows frames of 48x32: convert the video to one size"),
+    ],
+)
+def test_frames_and_masks_of_another_size_are_refused(tmp_path: Path, part: str, annotated: list[int], message: str):
+    folder = write_frames(tmp_path / "site" / "yard", SCENE, annotated)
+    cv2.imwrite(str(folder / part / "0060.png"), np.zeros((64, 96), np.uint8))
+    with pytest.raises(UserError, match=message):
+        read(tmp_path / "site")
