@@ -10,7 +10,7 @@ from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.records.prepare import prepare
 from jvlgs_jax.data.records.reader import RecordReader
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.simulation import records
+from jvlgs_jax.simulation import clip_records, records
 from jvlgs_jax.simulation.clip import SimulatedClip
 from jvlgs_jax.simulation.planes import temporal_planes
 
@@ -45,7 +45,7 @@ def stand_ins(monkeypatch, small_preset):
         )
 
     monkeypatch.setattr(records, "simulate_batch", stand_in)
-    monkeypatch.setattr(records, "caption", lambda clip: "a stand-in")
+    monkeypatch.setattr(clip_records, "caption", lambda clip: "a stand-in")
     return made
 
 
