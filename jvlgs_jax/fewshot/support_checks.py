@@ -1,7 +1,7 @@
 """What is wrong with a support set: what cannot be learned from is refused, what can mislead is warned of."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import chain, combinations, product
 
 import numpy as np
 
@@ -14,8 +14,12 @@ LEAST_PAST = 5  # frames before one, below which what has changed in it does not
 # Of two copies of one picture, in grey levels: gas that has just begun changes more within its mask.
 SAME_IN_MASKS = 0.25  # mean difference
 SAME_ELSEWHERE = 2.0  # that all but a thousandth of the pixels differ by at most
-NEARLY_ALIKE = 2.0  # mean difference of two pictures of nearly the same moment
 LEAST_OVERLAP = 0.5  # IoU of two masks of one picture
+
+# Of two frames of nearly the same moment, in grey levels.
+NEIGHBOURS = 2  # frames from one to the other, at most
+NEARLY_ALIKE = 2.0  # mean difference
+LEAST_CHANGE = 2.0  # median difference where gas has come or gone, beside that of the whole picture
 
 
 def check_support(support: Support, planes: InputPlanes, name: str) -> list[str]:
@@ -61,21 +65,35 @@ def _past(support: Support, name: str) -> Iterator[str]:
 
 
 def _contradictions(support: Support, name: str) -> Iterator[str]:
-    for first, second in combinations(support.frames, 2):
-        if first.sample.planes.shape != second.sample.planes.shape:
-            continue
+    for first, second in _pairs(support):
         overlap = _overlap(first, second)
         if overlap >= LEAST_OVERLAP:
             continue
-        difference = np.abs(first.sample.planes[..., 0] - second.sample.planes[..., 0])
+        difference = first.sample.planes[..., 0] - second.sample.planes[..., 0]
         masked = difference[:, (first.mask | second.mask) > 0]
-        if masked.mean() <= SAME_IN_MASKS and np.percentile(difference, 99.9) <= SAME_ELSEWHERE:
+        if np.abs(masked).mean() <= SAME_IN_MASKS and np.percentile(np.abs(difference), 99.9) <= SAME_ELSEWHERE:
             raise UserError(
                 f"{name}: {first} and {second} are the same picture, but their masks overlap by {overlap:.0%}: remove "
-                "one of the masks"
+                "one of them"
             )
-        if overlap == 0 and first.leaks and second.leaks and difference.mean() <= NEARLY_ALIKE:
+        if overlap > 0 or first.scene != second.scene or abs(first.number - second.number) > NEIGHBOURS:
+            continue
+        if not (first.leaks and second.leaks):
+            # The medians: gas that drifts on changes the edges of its mask, however strong it is.
+            change = np.median(masked, axis=1) - np.median(difference, axis=(1, 2))
+            if np.abs(change).max() < LEAST_CHANGE:
+                gas, empty = (first, second) if first.leaks else (second, first)
+                yield f"{name}: {gas} shows gas and {empty} none, but hardly anything changes there: check their masks"
+        elif np.abs(difference).mean() <= NEARLY_ALIKE:
             yield f"{name}: {first} and {second} look nearly alike, but their masks do not meet: check them"
+
+
+def _pairs(support: Support) -> Iterator[tuple[SupportFrame, SupportFrame]]:
+    """What may contradict each other: frames to learn from, and those with gas and the leak-free ones."""
+    gas = [frame for frame in support.frames if frame.leaks]
+    for first, second in chain(combinations(support.frames, 2), product(gas, support.leak_free)):
+        if first.sample.planes.shape == second.sample.planes.shape:
+            yield first, second
 
 
 def _overlap(first: SupportFrame, second: SupportFrame) -> float:

@@ -1,7 +1,7 @@
 """Support sets as they lie on disk: videos or frames in any layout, of which only some frames need a mask."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def read_support(
         shots: the most frames with gas to learn from.
 
     UserError as `find_scenes` raises, for damaged files, for frames of two sizes, and for a mask without a frame or of
-    another size.
+    another size, and for leak-free footage that shows gas by one of the masks.
     """
     if shots < 1:
         raise UserError(f"shots is {shots}, the least is 1: use 5")
@@ -67,6 +67,9 @@ def read_support(
     empty = [place for place, shows in shows_gas.items() if not shows]
     learned = {*spread(gas, shots), *spread(_warm(empty), shots)}
     checked = spread(set(_warm(empty)) - learned, CHECKED_FRAMES)
+    quiet = {} if leak_free is None else find_videos(leak_free)
+    for number, first in dict(reversed(gas)).items():
+        _refuse_footage_of(annotated[number][0], first, quiet.values())
     frames: list[SupportFrame] = []
     watched: list[SupportFrame] = []
     for number, (scene, masks) in enumerate(annotated):
@@ -75,8 +78,8 @@ def read_support(
             continue
         for frame in cut_windows(scene.name, _frames(scene), wanted, planes, clips):
             (frames if (number, frame.number) in learned else watched).append(frame)
-    if leak_free is not None:
-        added, more = _leak_free_footage(leak_free, planes, clips, count=min(max(len(gas), 1), shots))
+    if quiet:
+        added, more = _leak_free_footage(quiet, planes, clips, count=min(max(len(gas), 1), shots))
         frames, watched = frames + added, watched + more
     return Support(frames=tuple(frames), leak_free=tuple(watched))
 
@@ -134,11 +137,24 @@ def _frames(scene: SceneFiles) -> Iterator[Frame]:
         yield gain.to_grey(picture.pixels)
 
 
+def _refuse_footage_of(scene: SceneFiles, number: int, leak_free: Iterable[Path]) -> None:
+    """UserError where the leak-free footage is that of a scene whose frame `number` shows gas."""
+    pictures = scene.pictures
+    folders = {file.parent for file in pictures.files} if isinstance(pictures, ImagePictures) else {pictures.path}
+    own = {path.resolve() for path in folders}
+    for path in leak_free:
+        if path.resolve() in own:
+            raise UserError(
+                f"{path}: is no leak-free footage: by its mask in the support, frame {number} of {scene.name} shows gas: "
+                "give footage without any"
+            )
+
+
 def _leak_free_footage(
-    path: Path, planes: InputPlanes, clips: ClipConfig, *, count: int
+    sources: Mapping[str, Path], planes: InputPlanes, clips: ClipConfig, *, count: int
 ) -> tuple[list[SupportFrame], list[SupportFrame]]:
     """`count` frames to learn from and up to CHECKED_FRAMES others, of footage without gas."""
-    videos = {name: open_video(source) for name, source in find_videos(path).items()}
+    videos = {name: open_video(source) for name, source in sources.items()}
     lengths = {name: sum(1 for _ in video.raw()) for name, video in videos.items()}
     places = _warm([(k, n) for k, name in enumerate(lengths) for n in range(lengths[name])])
     learned = spread(places, count)

@@ -57,6 +57,28 @@ def test_nearly_equal_frames_with_masks_apart_are_warned_of():
     assert "frame 60 of yard and frame 61 of yard look nearly alike, but their masks do not meet" in warning
 
 
+def test_gas_that_has_moved_on_contradicts_nothing():
+    assert check_support(support(site(3.0), [44, 60, 75]), PLANES, "DIR") == []
+
+
+@pytest.mark.parametrize("contrast", [3.0, 30.0])
+def test_an_empty_mask_beside_gas_that_is_still_there_is_warned_of(contrast: float):
+    good = support(site(contrast), [44, 60, 61, 75], leak_free=[45])
+    empty, first, second, last = good.frames
+    slip = with_mask(second, np.zeros_like(second.mask), "yard")
+    expected = "DIR: frame 60 of yard shows gas and frame 61 of yard none, but hardly anything changes there"
+    for frames, leak_free in [((empty, first, slip, last), good.leak_free), ((empty, first, last), (slip,))]:
+        (warning,) = check_support(Support(frames=frames, leak_free=leak_free), PLANES, "DIR")
+        assert warning.startswith(expected)
+
+
+def test_leak_free_frames_that_are_pictures_of_gas_are_refused():
+    good = support(SCENE, [44, 60, 70], leak_free=[45])
+    erased = with_mask(good.frames[1], np.zeros_like(good.frames[1].mask))
+    with pytest.raises(UserError, match="frame 60 of yard and frame 60 of copy are the same picture"):
+        check_support(replace(good, leak_free=(erased,)), PLANES, "DIR")
+
+
 def test_false_alarms_that_cannot_be_judged_are_warned_of():
     (warning,) = check_support(support(SCENE, [60, 70]), PLANES, "DIR")
     assert "false alarms cannot be judged" in warning

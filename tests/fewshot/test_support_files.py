@@ -70,6 +70,15 @@ def test_leak_free_footage_needs_no_masks(tmp_path: Path):
     assert not any(frame.leaks for frame in found.leak_free)
 
 
+def test_footage_that_shows_gas_by_a_mask_is_not_leak_free(tmp_path: Path):
+    folder = write_frames(tmp_path / "site" / "yard", SCENE, [45, 60, 75])
+    with pytest.raises(UserError, match="is no leak-free footage: by its mask in the support, frame 60 of yard"):
+        read(tmp_path / "site", leak_free=folder / "images")
+    # A scene of the support in which no mask shows gas may be meant.
+    other = write_frames(tmp_path / "site" / "quiet", SCENE, [45])
+    assert len(read(tmp_path / "site", leak_free=other / "images").leak_free) > 0
+
+
 def test_a_mask_without_its_image_is_named(tmp_path: Path):
     folder = write_frames(tmp_path / "site" / "yard", SCENE, [60])
     cv2.imwrite(str(folder / "masks" / "other.png"), 255 * SCENE.truth[60])
