@@ -6,6 +6,7 @@ from jaxtyping import Array, Float
 
 from jvlgs_jax.kernels.cross_attention.shapes import Shaped
 
+_LEAST_KEYS = 16  # few keys are no work for it, and were never tried on a GPU
 _MOST_LANES = 128  # of a head: what cuDNN takes on every GPU that it knows
 _LANES_STEP = 8
 
@@ -39,6 +40,11 @@ def _even(x: Float[Array, "b n h d"]) -> Float[Array, "b _ h d"]:
 def is_here() -> bool:
     """Whether this process has a cuDNN to ask what it can do, as programs for it must be made."""
     return jax.default_backend() == "gpu"
+
+
+def pays(query: Shaped, key: Shaped, value: Shaped) -> bool:
+    """Whether cuDNN is here, takes such arrays and has enough keys to be worth calling."""
+    return is_here() and key.shape[-3] >= _LEAST_KEYS and refuses(query, key, value) is None
 
 
 def refuses(query: Shaped, key: Shaped, value: Shaped) -> str | None:

@@ -79,10 +79,11 @@ def best(platform: str, query: Shaped, key: Shaped, value: Shaped) -> str:
     """Returns the name of the implementation for arrays of these shapes, in a program for `platform`.
 
     "tpu" takes the kernel if the keys fit in fast memory and are enough to fill registers; "cuda" takes cuDNN, if it is
-    there and has an implementation for the shapes and numbers. Else it is XLA, of several heads and few keys packed.
+    there, has an implementation for the shapes and numbers, and keys are not few. Else it is XLA, of several heads and
+    few keys packed.
     """
     if platform == "tpu" and pallas_tpu.pays(query, key, value):
         return "pallas_tpu"
-    if platform == "cuda" and cudnn.is_here() and cudnn.refuses(query, key, value) is None:
+    if platform == "cuda" and cudnn.pays(query, key, value):
         return "cudnn"
     return "packed" if packed.pays(query, key, value) else "xla"

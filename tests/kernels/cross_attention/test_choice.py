@@ -30,6 +30,8 @@ def shaped(name: str, dtype: str = "bfloat16") -> list[jax.ShapeDtypeStruct]:
         ("tpu", "b5 stage 1", "float16", "xla"),
         ("cuda", "b5 stage 1", "bfloat16", "cudnn"),
         ("cuda", "correlation 1", "bfloat16", "cudnn"),  # values narrower than keys
+        ("cuda", "correlation 3", "bfloat16", "xla"),
+        ("cuda", "prompts 1", "bfloat16", "packed"),
         ("cuda", "b5 stage 1", "float32", "xla"),
         ("rocm", "b5 stage 1", "bfloat16", "xla"),
     ],
@@ -79,12 +81,21 @@ def test_a_device_that_cannot_run_it_is_named():
         ((1, 5, 2, 8), (1, 3, 2, 4), (1, 3, 2, 8), r"key: shape \(1, 3, 2, 4\) differs from the query's"),
         ((1, 5, 2, 8), (1, 3, 2, 8), (1, 4, 2, 8), r"value: shape \(1, 4, 2, 8\) differs from the key's"),
         ((5, 8), (3, 8), (3, 8), r"query: shape \(5, 8\), but it must end in positions, heads and lanes"),
+        ((1, 5, 2, 8), (1, 0, 2, 8), (1, 0, 2, 8), r"key: shape \(1, 0, 2, 8\), but it must not be empty"),
+        ((0, 5, 2, 8), (0, 3, 2, 8), (0, 3, 2, 8), r"query: shape \(0, 5, 2, 8\), but it must not be empty"),
     ],
 )
 def test_shapes_that_do_not_go_together_name_the_array(query, key, value, message):
     arrays = [jnp.zeros(shape) for shape in (query, key, value)]
     with pytest.raises(ValueError, match=message):
         cross_attention.__wrapped__(*arrays, scale=1.0)  # past the annotations, which only tests check
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_scale_that_is_no_scale_is_refused(scale: float):
+    x = jnp.zeros((1, 4, 2, 8))
+    with pytest.raises(ValueError, match=f"scale: {scale}, but it must be positive and finite"):
+        cross_attention(x, x, x, scale=scale)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from jax.experimental import pallas as pl
 from jax.experimental.pallas import tpu as pltpu
 from jax.test_util import check_grads
 
-from jvlgs_jax.kernels.cross_attention import cross_attention, pallas_tpu
+from jvlgs_jax.kernels.cross_attention import cross_attention, pallas_tpu, reference
 from jvlgs_jax.kernels.cross_attention.block_sizes import BlockSizes
 from jvlgs_jax.kernels.cross_attention.shapes import AttentionShape, all_shapes, network_shapes
 
@@ -99,10 +99,27 @@ class TestEveryImplementation:
         np.testing.assert_allclose(of_key, 0, atol=1e-6)
         np.testing.assert_allclose(of_value, upstream.sum(1, keepdims=True), rtol=1e-5)
 
-    def test_large_scores_stay_finite(self, attend):
+    def test_large_scores_choose_one_key(self, attend):
         query, key, value, upstream = arrays_of(RAGGED)
-        for x in jax.jit(partial(run, attend))(1e4 * query, 1e4 * key, value, upstream):
+        found = jax.jit(partial(run, attend))(1e4 * query, 1e4 * key, value, upstream)
+        scores = np.einsum("bnhd,bmhd->bnhm", *(np.asarray(x, np.float64) for x in (query, key)))
+        chosen = scores.argmax(-1)[..., None]  # (b, n, h, 1)
+        wanted = np.take_along_axis(np.asarray(value).swapaxes(1, 2)[:, None], chosen[..., None], axis=3)[..., 0, :]
+        np.testing.assert_allclose(found[0], wanted, atol=1e-6)
+        for x in found[1:]:
             assert np.isfinite(x).all()
+
+    @pytest.mark.parametrize("wide", ["query", "key", "value"])
+    def test_each_gradient_has_the_dtype_of_its_array(self, attend, request, wide: str):
+        if "pallas_tpu" in request.node.name:
+            pytest.skip("the kernels refuse arrays of different dtypes")
+        arrays = dict(zip(("query", "key", "value"), arrays_of(RAGGED, "bfloat16"), strict=False))
+        arrays[wide] = arrays[wide].astype(jnp.float32)
+        out, pullback = jax.vjp(attend, *arrays.values())
+        assert [x.dtype for x in pullback(out)] == [x.dtype for x in arrays.values()]
+        exact = by_hand(*arrays.values(), out)
+        for found, wanted in zip(pullback(out), exact[1:], strict=True):
+            assert np.abs(np.asarray(found, np.float64) - wanted).max() <= TOLERANCE["bfloat16"] * np.abs(wanted).max()
 
     @pytest.mark.slow
     @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -153,6 +170,31 @@ class TestEveryImplementation:
         with jax.enable_x64(True):
             arrays = [jnp.asarray(x, jnp.float64) for x in arrays_of(small)[:3]]
             check_grads(lambda *x: attend(*map(jnp.asarray, x)), arrays, order=1, modes=["rev"])
+
+
+def after_a_step(attend, query, key, value):
+    """The loss after one step of gradient descent on all three, as second-order meta-learning differentiates it."""
+
+    def loss(arrays):
+        return jnp.sum(jnp.sin(attend(*arrays)))
+
+    arrays = (query, key, value)
+    return loss(jax.tree.map(lambda x, slope: x - 0.1 * slope, arrays, jax.grad(loss)(arrays)))
+
+
+@pytest.mark.parametrize("implementation", ["xla", "packed", "pallas_tpu", None])
+def test_gradients_of_gradients_are_those_of_the_definition(monkeypatch, implementation: str | None):
+    interpret_in_few_rows(monkeypatch)
+    shape = AttentionShape(name="enough keys", batch=1, queries=21, keys=18, heads=2, width=8, value_width=4)
+    arrays = arrays_of(shape)[:3]
+
+    def second_order(name):
+        attend = partial(cross_attention, scale=SCALE, implementation=name)
+        return jax.jit(jax.grad(partial(after_a_step, attend), (0, 1, 2)))(*arrays)
+
+    wanted = jax.grad(partial(after_a_step, partial(reference.forward, scale=SCALE)), (0, 1, 2))(*arrays)
+    for found, exact in zip(second_order(implementation), wanted, strict=True):
+        np.testing.assert_allclose(found, exact, atol=1e-5 * float(jnp.abs(exact).max()))
 
 
 @pytest.mark.slow
