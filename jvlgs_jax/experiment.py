@@ -4,7 +4,6 @@ import dataclasses
 import difflib
 import enum
 import json
-import runpy
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import Any, Literal, TypeVar, Union
 from absl import flags
 from ml_collections import ConfigDict, config_dict, config_flags
 
+from jvlgs_jax.config_file import returned_by
 from jvlgs_jax.data.batches import DataConfig
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.errors import UserError
@@ -90,14 +90,12 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         path: the file.
         overrides: changes to it as the command line gives them, such as "--config.train.steps=10"; "None" unsets.
 
-    UserError for a file that is missing or has no `get_config`, and for overrides that do not fit.
+    UserError for a file that is missing, has no `get_config` or a mistake in it, and for overrides that do not fit.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such config file: see configs/ for some")
-    get_config = runpy.run_path(str(path)).get("get_config")
-    if get_config is None:
-        raise UserError(f"{path}: defines no get_config(): start from a file in configs/")
-    return from_config_dict(_override(get_config(), overrides))
+    config = returned_by(path, "get_config", hint="start from a file in configs/")
+    if not isinstance(config, ConfigDict):
+        raise UserError(f"{path}: get_config() returns a {type(config).__name__}: return default_config(), changed")
+    return from_config_dict(_override(config, overrides))
 
 
 def _override(config: ConfigDict, overrides: Sequence[str]) -> ConfigDict:
@@ -111,7 +109,8 @@ def _override(config: ConfigDict, overrides: Sequence[str]) -> ConfigDict:
             raise UserError(f"config: unknown setting {key!r}: did you mean {nearest!r}?")
         if not equals:
             raise UserError(f"{argument} has no value: write {argument}=VALUE")
-    unset = [argument for argument in overrides if argument.endswith("=None")]  # which no flag of a number can be
+    # What no flag of a number can be.
+    unset = [argument for argument in overrides if argument.partition("=")[2] == "None"]
     overrides = [argument for argument in overrides if argument not in unset]
     values = flags.FlagValues()  # private: the process-wide flags stay as they are
     try:

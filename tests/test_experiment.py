@@ -153,6 +153,7 @@ def test_none_unsets_what_may_be_unset(config_file: Path):
     assert (changed.steps, changed.epochs) == (None, 2.5)
     with pytest.raises(UserError, match=r"train\.steps.*20 steps, 2\.5 epochs"):
         load_experiment(config_file, ["--config.train.epochs=2.5"])
+    assert load_experiment(config_file, ["--config.data.root=a=None"]).data.root == "a=None"
     with pytest.raises(UserError, match=r"train\.save_every is None"):
         load_experiment(config_file, ["--config.train.save_every=None"])
 
@@ -179,6 +180,9 @@ def test_files_that_are_no_config(tmp_path: Path):
     with pytest.raises(UserError, match="no such config file"):
         load_experiment(tmp_path / "gone.py")
     (tmp_path / "empty.py").write_text("")
+    (tmp_path / "none.py").write_text("def get_config():\n    pass\n")
+    with pytest.raises(UserError, match=r"none\.py: get_config\(\) returns a NoneType: return default_config"):
+        load_experiment(tmp_path / "none.py")
     with pytest.raises(UserError, match=r"defines no get_config\(\)"):
         load_experiment(tmp_path / "empty.py")
 

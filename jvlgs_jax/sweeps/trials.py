@@ -4,12 +4,12 @@ import dataclasses
 import hashlib
 import json
 import re
-import runpy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jvlgs_jax.config_file import returned_by
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.experiment import Experiment, from_config_dict, load_experiment
 from jvlgs_jax.inference.replacement import replacement
@@ -67,15 +67,15 @@ def expand(config: Path, workdir: Path, *, data_dir: Path | None = None, overrid
         data_dir: the dataset.
         overrides: settings of all trials as the command line gives them, such as "--config.train.steps=10".
 
-    UserError for a file without a sweep, for a setting that is unknown, of a wrong type or beyond the command line, for
-    two equal trials, and for a trial whose folder was trained with other settings.
+    UserError for a file without a sweep or with a mistake in it, for a setting that is unknown, of a wrong type or
+    beyond the command line, for two equal trials, and for a trial whose folder was trained with other settings.
     """
     base = load_experiment(config, overrides)
-    sweep = runpy.run_path(str(config)).get("sweep")
-    if sweep is None:
-        raise UserError(f"{config}: defines no sweep(): let it yield a dict of settings a trial, such as {{'seed': 1}}")
+    variants = returned_by(config, "sweep", hint="let it yield a dict of settings a trial, such as {'seed': 1}")
+    if not isinstance(variants, list | tuple):
+        raise UserError(f"{config}: sweep() returns a {type(variants).__name__}: yield a dict of settings a trial")
     trials: dict[str, Trial] = {}
-    for index, settings in enumerate(sweep()):
+    for index, settings in enumerate(variants):
         try:
             trial = _trial(config, base, tuple(overrides), settings)
         except UserError as error:

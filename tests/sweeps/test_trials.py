@@ -60,6 +60,20 @@ def test_a_config_without_a_sweep_says_what_to_add(tmp_path: Path):
         expand(config, tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        ("yield {'seed': 1}\n    yield {'seed': gone}", ":5: NameError: name 'gone' is not defined"),
+        ("return {'seed': 1}", ": sweep() returns a dict: yield a dict of settings a trial"),
+    ],
+)
+def test_a_mistake_in_a_sweep_is_told_in_one_line(tmp_path: Path, body: str, complaint: str):
+    config = tmp_path / "mine.py"
+    config.write_text(f"from jvlgs_jax.experiment import default_config as get_config\n\ndef sweep():\n    {body}\n")
+    with pytest.raises(UserError, match=re.escape(f"{config}{complaint}")):
+        expand(config, tmp_path)
+
+
 def test_a_folder_trained_with_other_settings_is_left_alone(sweep_of: Callable):
     sweep = sweep_of({"seed": 1})
     saved = sweep.folder(sweep.trials[0]) / "config.json"
