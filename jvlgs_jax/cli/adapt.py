@@ -60,6 +60,7 @@ def run(args: argparse.Namespace) -> int:
     from jvlgs_jax.fewshot.support_files import read_support
 
     method = adaptation_method(args.method)
+    _check_place(args.output)
     bundle = load_bundle(args.checkpoint)
     planes = input_planes(bundle.planes)
     support = read_support(
@@ -83,3 +84,12 @@ def run(args: argparse.Namespace) -> int:
     save_adaptation(args.output, adaptation)
     print(f"{adaptation}\n{args.output}: written")
     return 0
+
+
+def _check_place(folder: Path) -> None:
+    """UserError, before anything is learned, where a new folder cannot be made."""
+    try:
+        folder.mkdir(parents=True)
+        folder.rmdir()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot write here ({error.strerror}): choose another output folder") from error

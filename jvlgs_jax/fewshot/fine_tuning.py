@@ -15,6 +15,8 @@ from jvlgs_jax.fewshot.parametrization import Parametrization
 from jvlgs_jax.fewshot.pool import Pool
 from jvlgs_jax.training.losses import structure_loss_published
 
+LARGEST_SEED = 2**32 - 1  # that NumPy and JAX both take
+
 
 @dataclass(frozen=True)
 class FineTuning:
@@ -46,6 +48,10 @@ class FineTuning:
     def __post_init__(self) -> None:
         if not self.learning_rate > 0:
             raise UserError(f"learning_rate is {self.learning_rate}, it must be positive: use 0.001")
+        if not self.weight_decay >= 0:
+            raise UserError(f"weight_decay is {self.weight_decay}, it must not be negative: use 0.0001")
+        if not 0 <= self.seed <= LARGEST_SEED:
+            raise UserError(f"seed is {self.seed}, it must lie between 0 and {LARGEST_SEED}: use 0")
         for name in ("steps", "every", "batch_size", "variants"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} is {getattr(self, name)}, the least is 1: use a larger one")

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.parameter_subset import merge_parameters, split_parameters
 from jvlgs_jax.training.variable_paths import variable_path
 
@@ -61,13 +62,19 @@ class LowRankAdapters:
 
     Attributes:
         patterns: of kernels whose last two axes are inputs and outputs; axes before these are stacked layers.
-        rank: of the product.
-        scale: of the product.
+        rank: of the product, at least 1.
+        scale: of the product, positive.
     """
 
     patterns: tuple[str, ...]
     rank: int = 4
     scale: float = 2.0
+
+    def __post_init__(self) -> None:
+        if self.rank < 1:
+            raise UserError(f"rank is {self.rank}, the least is 1: use 4")
+        if not self.scale > 0:
+            raise UserError(f"scale is {self.scale}, it must be positive: use 2")
 
     def initial(self, params: PyTree, seed: int) -> dict[str, dict[str, Array]]:
         """Random inputs and zero outputs, so that nothing is added yet."""

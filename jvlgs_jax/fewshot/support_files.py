@@ -145,8 +145,8 @@ def _refuse_footage_of(scene: SceneFiles, number: int, leak_free: Iterable[Path]
     for path in leak_free:
         if path.resolve() in own:
             raise UserError(
-                f"{path}: is no leak-free footage: by its mask in the support, frame {number} of {scene.name} shows gas: "
-                "give footage without any"
+                f"{path}: is no leak-free footage: by its mask in the support, frame {number} of {scene.name} shows "
+                "gas: give footage without any"
             )
 
 

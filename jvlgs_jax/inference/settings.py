@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import sys
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
@@ -13,7 +14,7 @@ class _Dataclass(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
-Config = TypeVar("Config", bound=_Dataclass)  # frozen; its fields are whole numbers and floats
+Config = TypeVar("Config", bound=_Dataclass)  # frozen
 
 
 def parse_settings(text: str, owner: str, prefix: str = "") -> dict[str, int | float]:
@@ -32,8 +33,11 @@ def parse_settings(text: str, owner: str, prefix: str = "") -> dict[str, int | f
 
 
 def with_settings(defaults: Config, settings: Mapping[str, Any], owner: str) -> Config:
-    """Returns `defaults` with some fields changed; UserError, which begins with `owner`, for unknown or wrong ones."""
-    known: dict[str, Any] = dataclasses.asdict(defaults)
+    """Returns `defaults` with some numbers changed: fields of its own, and of the dataclasses that its fields hold.
+
+    UserError, which begins with `owner`, for unknown settings and wrong values.
+    """
+    known = _numbers(defaults)
     for key, value in settings.items():
         if key not in known:
             guess = difflib.get_close_matches(key, known, n=1)
@@ -42,8 +46,26 @@ def with_settings(defaults: Config, settings: Mapping[str, Any], owner: str) -> 
         whole = isinstance(known[key], int)
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
             raise UserError(f"{owner}: {key} is {value!r}, it must be a {'whole ' if whole else ''}number")
-    changed = {key: type(known[key])(value) for key, value in settings.items()}
-    return dataclasses.replace(defaults, **changed)
+        if not abs(value) <= sys.float_info.max:
+            raise UserError(f"{owner}: {key} is no finite number: give one, such as {known[key]}")
+    return _changed(defaults, {key: type(known[key])(value) for key, value in settings.items()})
+
+
+def _numbers(config: _Dataclass) -> dict[str, int | float]:
+    numbers: dict[str, int | float] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            numbers |= _numbers(value)
+        elif isinstance(value, int | float):
+            numbers[field.name] = value
+    return numbers
+
+
+def _changed(config: Config, numbers: Mapping[str, int | float]) -> Config:
+    fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    inner = {name: _changed(value, numbers) for name, value in fields.items() if dataclasses.is_dataclass(value)}
+    return dataclasses.replace(config, **inner, **{name: numbers[name] for name in fields if name in numbers})
 
 
 def check_shares(config: _Dataclass, owner: str, *names: str) -> None:

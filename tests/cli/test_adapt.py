@@ -13,6 +13,11 @@ from jvlgs_jax.cli.main import main
         (["--support=nowhere", "--output=o"], "nowhere: no such file or folder"),
         (["--support=.", "--output=o", "--method=decodr"], "unknown method 'decodr'"),
         (["--support=.", "--output=o", "--method=decoder:steps=0"], "steps is 0, the least is 1"),
+        (["--support=.", "--output=o", "--method=decoder:parametrization=1"], "unknown setting 'parametrization'"),
+        (["--support=.", "--output=o", "--method=decoder:seed=-1"], "seed is -1"),
+        (["--support=.", "--output=o", "--method=all:learning_rate=1e999"], "learning_rate is no finite number"),
+        (["--support=.", "--output=o", "--method=low_rank:rank=0"], "rank is 0, the least is 1"),
+        (["--support=.", "--output=file/model"], "file/model: cannot write here (Not a directory)"),
         (["--support=.", "--output=o", "--shots=0"], "shots is 0, the least is 1"),
     ],
 )
@@ -24,6 +29,7 @@ def test_bad_input_is_refused_in_one_line(
     capsys: pytest.CaptureFixture[str],
 ):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
     assert main(["adapt", *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error

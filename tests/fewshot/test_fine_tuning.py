@@ -82,6 +82,12 @@ def test_low_rank_adapters_change_their_kernels_alone():
     assert np.linalg.matrix_rank(added, tol=1e-5) <= 2
 
 
+@pytest.mark.parametrize(("settings", "message"), [({"rank": 0}, "rank is 0"), ({"scale": 0.0}, "scale is 0.0")])
+def test_low_rank_adapters_that_add_nothing_are_refused(settings: dict, message: str):
+    with pytest.raises(UserError, match=message):
+        LowRankAdapters(ATTENTION, **settings)
+
+
 def test_stacked_kernels_get_factors_of_their_own():
     params = {"attention": {"query": {"kernel": np.ones((3, 5, 7), np.float32)}}}
     adapters = LowRankAdapters((".*kernel",), rank=2)
@@ -110,6 +116,8 @@ def test_candidates_come_after_every_few_steps_beginning_with_the_start():
     ("settings", "message"),
     [
         ({"learning_rate": 0.0}, "learning_rate is 0.0, it must be positive"),
+        ({"weight_decay": -1.0}, "weight_decay is -1.0, it must not be negative"),
+        ({"seed": -1}, "seed is -1, it must lie between 0 and 4294967295"),
         ({"steps": 30}, "steps is 30, it must be a multiple of every, 8"),
         ({"batch_size": 0}, "batch_size is 0, the least is 1"),
         ({"kept": 0.0}, "kept is 0.0, it must be above 0 and at most 1: use 0.5"),
