@@ -5,12 +5,11 @@ and a prepared dataset grows by the shards it lacks: shards need not hold equall
 """
 
 import json
-import multiprocessing
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -36,6 +35,7 @@ from jvlgs_jax.simulation.clip_records import clip_examples, describe_clip, simu
 from jvlgs_jax.simulation.config import SimulationConfig
 from jvlgs_jax.simulation.kept_shards import Shard, find_shard, keep_shard
 from jvlgs_jax.simulation.presets import preset
+from jvlgs_jax.simulation.worker_processes import call_in_processes
 
 CLIPS_PER_SHARD = 64
 
@@ -156,13 +156,17 @@ class SimulatedBuilder(GasBuilder):
             if shards[-1] is None:
                 missing[len(shards) - 1] = range(start, end)
             start = end if shards[-1] is None else start + len(shards[-1][1]["scenes"])
-        with tqdm(total=sum(map(len, missing.values())), desc=self.name, unit="clip", leave=False) as progress:
-            for place, shard in self._make(kept, missing):
+        clips = sum(map(len, missing.values()))
+        with (
+            tqdm(total=clips, desc=self.name, unit="clip", leave=False) as progress,
+            closing(self._make(kept, missing)) as made,
+        ):
+            for place, shard in made:
                 shards[place] = shard
                 progress.update(len(missing[place]))
         return shards  # pyrefly: ignore[bad-return]  # none is missing any more
 
-    def _make(self, kept: Path, missing: dict[int, range]) -> Iterator[tuple[int, Shard]]:
+    def _make(self, kept: Path, missing: dict[int, range]) -> Generator[tuple[int, Shard]]:
         """Makes shards and yields each with its place as soon as it is kept."""
         if self._workers == 1 or len(missing) < 2:
             for place, clips in missing.items():
@@ -175,20 +179,17 @@ class SimulatedBuilder(GasBuilder):
             frames_per_record=self._frames_per_record,
             abreast=self._abreast,
         )
-        # Not forked: JAX's threads would be missing in the copy.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(min(self._workers, len(missing)), mp_context=context) as pool:
-            tasks = {
-                pool.submit(_make_shard, again, self._family, kept, clips): place for place, clips in missing.items()
-            }
-            try:
-                for task in as_completed(tasks):
-                    yield tasks[task], task.result()
-            except BrokenProcessPool as error:
-                raise UserError(
-                    f"{kept}: a process that made clips was killed, as when memory runs out: use less than "
-                    f"--workers={self._workers}; what is finished is kept, and the same command goes on"
-                ) from error
+        calls = [partial(_make_shard, again, self._family, kept, clips) for clips in missing.values()]
+        places = list(missing)
+        try:
+            with closing(call_in_processes(calls, self._workers)) as made:
+                for number, shard in made:
+                    yield places[number], shard
+        except BrokenProcessPool as error:
+            raise UserError(
+                f"{kept}: a process that made clips was killed, as when memory runs out: use less than "
+                f"--workers={self._workers}; what is finished is kept, and the same command goes on"
+            ) from error
 
     def make_shard(self, kept: Path, clips: range) -> Shard:
         """Makes the shard of some clips, and keeps it."""

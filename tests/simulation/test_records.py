@@ -1,4 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
@@ -131,18 +130,12 @@ def test_several_processes_make_the_same_records(tmp_path, small_preset, small_c
 
 
 def test_a_process_that_is_killed_is_told_and_what_is_finished_is_kept(tmp_path, stand_ins, monkeypatch):
-    class Pool(ThreadPoolExecutor):  # in the place of processes
-        def __init__(self, workers, mp_context):
-            super().__init__(workers)
+    def call_here(calls, workers):
+        yield 0, calls[0]()
+        raise BrokenProcessPool
 
-    def make(builder, family, kept, clips):
-        if clips.start == 2:
-            raise BrokenProcessPool
-        return builder().make_shard(kept, clips)
-
-    monkeypatch.setattr(records, "ProcessPoolExecutor", Pool)
     with monkeypatch.context() as patch:
-        patch.setattr(records, "_make_shard", make)
+        patch.setattr(records, "call_in_processes", call_here)
         with pytest.raises(UserError, match=r"was killed.*use less than --workers=2.*the same command goes on"):
             prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4, workers=2)
     prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=4)
