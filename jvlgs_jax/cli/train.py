@@ -39,8 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--folds",
         metavar="KIND",
-        help="train once for each fold, in DIR/fold_0, DIR/fold_1, ..., and report their mean: all published or all "
-        "grouped folds, or by number, such as 0,2, those of the kind that the config's data.split is of",
+        help="train once for each fold, in DIR/fold_grouped_0, DIR/fold_grouped_1, ..., and report their mean: "
+        "all published or all grouped folds, or by number, such as 0,2, those of the kind that the config's "
+        "data.split is of",
     )
     parser.add_argument(
         "--print-config", action="store_true", help="print the config as JSON, changes included, and end"

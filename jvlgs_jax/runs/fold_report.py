@@ -15,6 +15,7 @@ from jvlgs_jax.inference.replacement import replacement
 from jvlgs_jax.runs.experiment_run import is_finished, stored_experiment
 from jvlgs_jax.runs.folds import FOLDER
 from jvlgs_jax.training.outcome import RECORDS, SCORES
+from jvlgs_jax.training.same_data import first_difference
 
 REPORT = "folds.json"
 OWN_TO_A_FOLD = ("root", "split", "validation")  # of `DataConfig`: all else is the same in every fold
@@ -140,13 +141,13 @@ def _results(folders: Mapping[str, Path], kind: str) -> list[FoldResult]:
 
 def _check_same(folder: Path, experiment: Experiment, other_folder: Path, other: Experiment) -> None:
     """UserError that names the first setting in which the experiments of two folds differ."""
-    settings, others = _flat(_shared(experiment)), _flat(_shared(other))
-    for name in {**settings, **others}:
-        if settings.get(name) != others.get(name):
-            raise UserError(
-                f"{folder} and {other_folder} are of different experiments: {name} is {settings.get(name)!r} and "
-                f"{others.get(name)!r}: give folds of one"
-            )
+    difference = first_difference(_shared(experiment), _shared(other))
+    if difference is not None:
+        name, value, other_value = difference
+        raise UserError(
+            f"{folder} and {other_folder} are of different experiments: {name} is {value!r} and {other_value!r}: "
+            "give folds of one"
+        )
     if _division(experiment.data.split) != _division(other.data.split):
         splits = f"{experiment.data.split} and {other.data.split}"
         raise UserError(f"{folder} and {other_folder} hold out {splits}, folds of different kinds: give those of one")
@@ -157,13 +158,6 @@ def _shared(experiment: Experiment) -> dict[str, Any]:
     settings = json.loads(experiment.to_json())
     settings["data"] = {name: value for name, value in settings["data"].items() if name not in OWN_TO_A_FOLD}
     return settings
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for name, value in settings.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value}
-    return flat
 
 
 def _division(split: str) -> tuple[str, int | None]:

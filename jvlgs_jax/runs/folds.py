@@ -60,6 +60,11 @@ def with_fold(experiment: Experiment, split: FoldSplit) -> Experiment:
     return dataclasses.replace(experiment, data=changed)
 
 
+def fold_folder(split: FoldSplit) -> str:
+    """Returns the name of the folder that a fold is trained in; folds of another kind or number never share it."""
+    return FOLDER + str(split).replace("/", "_")
+
+
 def train_folds(
     experiment: Experiment,
     splits: Sequence[FoldSplit],
@@ -68,14 +73,14 @@ def train_folds(
     data_dir: Path | None = None,
     profile: range = range(0),
 ) -> list[Path]:
-    """Trains the experiment without each of the folds in turn, and returns the folders `workdir/fold_K`.
+    """Trains the experiment without each of the folds in turn, and returns their folders, `workdir/fold_grouped_0` say.
 
     A fold that was finished before is left as it is; one that was interrupted goes on. See `run_experiment` for the
     other arguments and for errors. Fewer folders come back when another process of the training was interrupted.
     """
     folders = []
     for split in splits:
-        folder, of_fold = workdir / f"{FOLDER}{split.fold}", with_fold(experiment, split)
+        folder, of_fold = workdir / fold_folder(split), with_fold(experiment, split)
         if is_finished(folder, of_fold):
             print(f"{folder}: {split} was finished before", file=sys.stderr)
         else:

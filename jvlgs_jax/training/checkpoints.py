@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -28,10 +30,10 @@ from jvlgs_jax.interop.model_folder import (
 from jvlgs_jax.interop.parameters import flatten, replace
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.processes import is_first, wait_for_all
+from jvlgs_jax.training.restoring import DATA, READING_ERRORS, STATE, restore_newest
 from jvlgs_jax.training.state import TrainState
 
 FOLDER = "checkpoints"
-STATE, DATA = "state", "data"
 QUALITY = "quality.json"
 
 
@@ -40,6 +42,7 @@ class Checkpoints:
 
     A checkpoint appears whole or not at all: it is written under a temporary name, which is never read. It is written
     while the training goes on; leaving the context waits for it. All processes of a training save and restore together.
+    One that is not to be used is kept as STEP.damaged or STEP.diverged, which are never read either.
     """
 
     def __init__(
@@ -47,7 +50,7 @@ class Checkpoints:
     ) -> None:
         """Opens the checkpoints of a training of `bundle` and keeps the last `keep` of them, and the best if any.
 
-        `about` is stored with each checkpoint, as JSON: the config and the version of the code.
+        `about` is stored with each checkpoint, as JSON: the "experiment" and the version of the code.
 
         UserError if the workdir holds the training of another network, prompts or input.
         """
@@ -85,6 +88,11 @@ class Checkpoints:
         self._checkpointer.wait()
 
     @property
+    def experiment(self) -> Mapping[str, Any] | None:
+        """The experiment that is stored with each checkpoint, as JSON; None if it is not known."""
+        return self._about.get("experiment")
+
+    @property
     def latest(self) -> int | None:
         """The last saved step, if any."""
         latest = self._checkpointer.latest
@@ -96,18 +104,34 @@ class Checkpoints:
         return self._keep.best([one.step for one in self._checkpointer.checkpoints])
 
     def restore(self, state: TrainState, data: grain.DatasetIterator) -> TrainState:
-        """Returns the latest saved state, in the shape of `state`, and moves `data` to its place.
+        """Returns the latest whole state, in the shape of `state`, and moves `data` to its place.
 
-        UserError if the config's state has another shape.
+        Later checkpoints, which are damaged, are set aside. See `restore_newest` for errors.
         """
         self.wait()
-        return _restore(self._checkpointer, state, data)
+        step, restored = restore_newest(self._checkpointer, state, data, self.experiment)
+        self._set_aside([one.step for one in self._checkpointer.checkpoints if one.step > step], "damaged")
+        return restored
+
+    def give_up(self, step: int) -> None:
+        """Sets the checkpoint of a step aside, if there is one, as its model has turned out to be of no use."""
+        self.wait()
+        self._set_aside([one.step for one in self._checkpointer.checkpoints if one.step == step], "diverged")
 
     def bundle(self, step: int) -> ModelBundle:
         """Returns the model of a saved step as `load_bundle` does."""
         return dataclasses.replace(
             self._bundle, model=_model(self._folder, self._bundle.model, self._checkpointer, step)
         )
+
+    def _set_aside(self, steps: Sequence[int], reason: str) -> None:
+        if is_first():
+            for step in steps:
+                aside = self._folder / f"{step}.{reason}"
+                shutil.rmtree(aside, ignore_errors=True)
+                (self._folder / str(step)).rename(aside)
+        wait_for_all(f"{steps} are {reason}")
+        self._checkpointer.reload()
 
     def __enter__(self) -> "Checkpoints":
         return self
@@ -137,15 +161,22 @@ class _LastAndBest:
 def _qualities(path: Path) -> dict[int, float]:
     if not path.exists():
         return {}
-    return {int(step): quality for step, quality in json.loads(path.read_text(encoding="utf-8")).items()}
+    try:
+        return {int(step): float(quality) for step, quality in json.loads(path.read_text(encoding="utf-8")).items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        if is_first():
+            print(f"{path}: cannot be read ({error}): the best checkpoint is chosen anew from here on", file=sys.stderr)
+        return {}
 
 
-def restore_from(workdir: Path, state: TrainState, data: grain.DatasetIterator) -> TrainState:
-    """Goes on from the latest checkpoint of another training; UserError if it has none that fits."""
+def restore_from(
+    workdir: Path, state: TrainState, data: grain.DatasetIterator, experiment: Mapping[str, Any] | None = None
+) -> TrainState:
+    """Goes on from the latest whole checkpoint of another training; see `restore_newest` for errors."""
     with ocp.training.Checkpointer(str(_existing(workdir))) as checkpointer:
         if checkpointer.latest is None:
             raise UserError(f"{workdir}: holds no checkpoint: let that training reach one, or train from scratch")
-        return _restore(checkpointer, state, data)
+        return restore_newest(checkpointer, state, data, experiment)[1]
 
 
 def checkpoint_steps(workdir: Path) -> list[int]:
@@ -196,22 +227,11 @@ def _describe(folder: Path, bundle: ModelBundle) -> None:
         partial.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
-def _restore(checkpointer: ocp.training.Checkpointer, state: TrainState, data: grain.DatasetIterator) -> TrainState:
-    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=x.sharding), state)
-    try:
-        return checkpointer.load_checkpointables(None, {STATE: shapes, DATA: data})[STATE]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{checkpointer.directory}: the last checkpoint does not fit this config, "
-            "for example its train.optimizer: use the config of that training, or a new workdir"
-        ) from error
-
-
 def _model(folder: Path, abstract: Jvlgs, checkpointer: ocp.training.Checkpointer, step: int) -> Jvlgs:
     """Returns the model of a step, in evaluation mode and on one device of each process."""
     try:
         arrays = _model_arrays(checkpointer, step)
-    except (OSError, ValueError, KeyError) as error:  # the training may delete it meanwhile
+    except READING_ERRORS as error:  # the training may delete it meanwhile
         raise UserError(f"{folder / str(step)}: cannot be read ({error}): use another checkpoint") from error
     graphdef, state = nnx.split(abstract)
     check_arrays(str(folder), flatten(state), arrays)

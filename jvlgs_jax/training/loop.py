@@ -231,7 +231,7 @@ def _saved(
     if checkpoints.latest is not None:
         state = checkpoints.restore(abstract, batches)
     elif config.resume is not None:
-        state = restore_from(Path(config.resume), abstract, batches)
+        state = restore_from(Path(config.resume), abstract, batches, checkpoints.experiment)
     else:
         return None
     if state.step > config.total_steps:

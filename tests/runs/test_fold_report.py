@@ -53,14 +53,16 @@ def test_folds_trained_by_separate_jobs_are_reported_together(tmp_path, capsys):
 
 
 def test_the_folder_of_all_folds_stands_for_them_and_unfinished_ones_are_named(tmp_path, capsys):
-    finish(tmp_path / "fold_0", "grouped/0", GOOD)
-    finish(tmp_path / "fold_10", "grouped/10of12", BAD)
-    (finish(tmp_path / "fold_2", "grouped/2", BAD) / "finished.json").unlink()
-    assert [path.name for path in fold_folders(tmp_path)] == ["fold_0", "fold_2", "fold_10"]
-    report = report_folds([tmp_path / "fold_0", tmp_path / "fold_2"])
-    assert report.unfinished == [tmp_path / "fold_2"]
-    assert "1 of 5 folds: grouped/0 at step 7" in str(report)
-    assert f"not finished, left out: {tmp_path / 'fold_2'}" in str(report)
+    names = ["fold_grouped_0of12", "fold_grouped_2of12", "fold_grouped_10of12"]
+    for name in names:
+        finish(tmp_path / name, name.removeprefix("fold_").replace("_", "/"), GOOD)
+    assert [path.name for path in fold_folders(tmp_path)] == names
+    first, second = fold_folders(tmp_path)[:2]
+    (second / "finished.json").unlink()
+    report = report_folds([first, second])
+    assert report.unfinished == [second]
+    assert "1 of 12 folds: grouped/0of12 at step 7" in str(report)
+    assert f"not finished, left out: {second}" in str(report)
 
 
 def test_a_model_that_not_every_fold_has_is_not_reported(tmp_path):

@@ -10,7 +10,7 @@ from jvlgs_jax.experiment import Experiment
 from jvlgs_jax.runs import folds
 from jvlgs_jax.runs.experiment_run import stored_experiment
 from jvlgs_jax.runs.fold_report import report_folds
-from jvlgs_jax.runs.folds import parse_folds, train_folds, with_fold
+from jvlgs_jax.runs.folds import fold_folder, parse_folds, train_folds, with_fold
 
 
 def named(choice, split):
@@ -38,6 +38,13 @@ def test_what_names_no_fold_is_refused(choice, split, message):
         parse_folds(choice, DataConfig(split=split))
 
 
+def test_folds_of_two_kinds_have_folders_of_their_own():
+    of = [fold_folder(fold) for kind in ("published", "grouped") for fold in parse_folds(kind, DataConfig(split="all"))]
+    assert len(set(of)) == 10
+    assert fold_folder(parse_folds("2", DataConfig(split="grouped/0of3"))[0]) == "fold_grouped_2of3"
+    assert "fold_grouped_2" in of
+
+
 def test_the_validation_fold_moves_along():
     experiment = Experiment(data=DataConfig(split="grouped/0of3", validation="grouped/1of3"))
     of = [with_fold(experiment, fold).data for fold in parse_folds("grouped", experiment.data)]
@@ -61,7 +68,7 @@ def test_folds_are_trained_in_turn_go_on_after_an_interruption_and_end_in_one_re
     def counted(of_fold, workdir, **settings):
         trained.append(workdir.name)
         judged = run_experiment(of_fold, workdir, **settings)
-        if trained == ["fold_0", "fold_1"]:
+        if len(trained) == 2:
             signal.raise_signal(signal.SIGINT)  # between two folds
         return judged
 
@@ -70,8 +77,8 @@ def test_folds_are_trained_in_turn_go_on_after_an_interruption_and_end_in_one_re
     with pytest.raises(KeyboardInterrupt):
         train_folds(experiment, splits, tmp_path)
     folders = train_folds(experiment, splits, tmp_path)
-    assert trained == ["fold_0", "fold_1", "fold_2"]
-    assert "fold_0: grouped/0of3 was finished before" in capsys.readouterr().err
+    assert trained == ["fold_grouped_0of3", "fold_grouped_1of3", "fold_grouped_2of3"]
+    assert "fold_grouped_0of3: grouped/0of3 was finished before" in capsys.readouterr().err
     assert stored_experiment(folders[2]).data.split == "grouped/2of3"
 
     # Each of the three scenes was held out once and chosen by once.
@@ -88,4 +95,8 @@ def test_folds_are_trained_in_turn_go_on_after_an_interruption_and_end_in_one_re
     # Another experiment in the same folder is not taken for finished.
     longer = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, steps=5))
     train_folds(longer, splits[:1], tmp_path)
-    assert trained[3:] == ["fold_0"]
+    assert trained[3:] == ["fold_grouped_0of3"]
+
+    # Nor is a training that has seen the scenes that another split holds out.
+    with pytest.raises(UserError, match=r"data\.split 'grouped/0of3', but this config says 'grouped/1of3'"):
+        run_experiment(with_fold(experiment, splits[1]), folders[0])

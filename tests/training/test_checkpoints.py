@@ -117,6 +117,116 @@ def test_half_a_checkpoint_is_ignored(tmp_path: Path, batches: grain.DatasetIter
         assert own.latest == 2
 
 
+DAMAGES = {
+    "empty": lambda folder: [shutil.rmtree(path) for path in folder.iterdir() if path.is_dir()],
+    "no state": lambda folder: shutil.rmtree(folder / "state"),
+    "cut arrays": lambda folder: [cut(path) for path in (folder / "state" / "ocdbt.process_0" / "d").iterdir()],
+    "cut index": lambda folder: cut(folder / "state" / "manifest.ocdbt"),
+    "empty place in the data": lambda folder: (folder / "data" / "position.json").write_bytes(b""),
+}
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.fixture(scope="module")
+def two_saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workdir with checkpoints 2 and 4."""
+    workdir = tmp_path_factory.mktemp("two_saved")
+    iterator = training_batches([toy_source(toy_scene("a", 0))], DATA, seed=0)
+    with Checkpoints(workdir, toy_bundle(), keep=2) as own:
+        own.save(2, toy_state(2), iterator)
+        own.save(4, toy_state(4), iterator)
+    iterator.close()
+    return workdir
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Orbax leaves tasks behind
+def test_a_damaged_checkpoint_is_passed_over(
+    two_saved: Path, tmp_path: Path, batches: grain.DatasetIterator, capsys: pytest.CaptureFixture, damage: str
+):
+    shutil.copytree(two_saved, tmp_path, dirs_exist_ok=True)
+    DAMAGES[damage](tmp_path / FOLDER / "4")
+    with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
+        jax.tree.map(np.testing.assert_array_equal, own.restore(toy_state(0), batches), toy_state(2))
+        (said,) = (line for line in capsys.readouterr().err.splitlines() if str(tmp_path) in line)
+        assert re.fullmatch(r".*/checkpoints/4: cannot be read \(.+\): passed over", said)
+        assert own.latest == 2
+        own.save(4, toy_state(5), batches)
+        own.wait()
+        jax.tree.map(np.testing.assert_array_equal, own.restore(toy_state(0), batches), toy_state(5))
+    assert steps(tmp_path) == ["2", "4", "4.damaged"]
+
+
+def test_a_damaged_checkpoint_of_another_training_stays_as_it_is(
+    two_saved: Path, tmp_path: Path, batches: grain.DatasetIterator, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(checkpoints, "abstract_model", lambda config: nnx.eval_shape(toy_network))
+    shutil.copytree(two_saved, tmp_path, dirs_exist_ok=True)
+    cut(tmp_path / FOLDER / "4" / "state" / "manifest.ocdbt")
+    jax.tree.map(np.testing.assert_array_equal, restore_from(tmp_path, toy_state(0), batches), toy_state(2))
+    assert steps(tmp_path) == ["2", "4"]
+    with pytest.raises(UserError, match=r"4: cannot be read .*: use another checkpoint"):
+        load_bundle(tmp_path)
+
+
+def test_without_a_whole_checkpoint_nothing_is_begun_anew(
+    two_saved: Path, tmp_path: Path, batches: grain.DatasetIterator
+):
+    shutil.copytree(two_saved, tmp_path, dirs_exist_ok=True)
+    for step in "24":
+        shutil.rmtree(tmp_path / FOLDER / step / "state")
+    with (
+        Checkpoints(tmp_path, toy_bundle(), keep=2) as own,
+        pytest.raises(
+            UserError, match=r"no checkpoint can be read \(.*'state'.*bring one back from a copy, or use a new"
+        ),
+    ):
+        own.restore(toy_state(0), batches)
+    assert steps(tmp_path) == ["2", "4"]
+
+
+def test_qualities_that_cannot_be_read_count_as_none(two_saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    shutil.copytree(two_saved, tmp_path, dirs_exist_ok=True)
+    (tmp_path / FOLDER / "quality.json").write_text('{"2": 0.')
+    with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
+        assert own.best is None
+        own.rate(4, 0.5)
+        assert own.best == 4
+    assert "quality.json: cannot be read" in capsys.readouterr().err
+
+
+def test_a_checkpoint_that_is_given_up_is_gone_on_from_no_more(two_saved: Path, tmp_path: Path):
+    shutil.copytree(two_saved, tmp_path, dirs_exist_ok=True)
+    with Checkpoints(tmp_path, toy_bundle(), keep=2) as own:
+        own.give_up(3)
+        assert own.latest == 4
+        own.give_up(4)
+        assert own.latest == 2
+    assert steps(tmp_path) == ["2", "4.diverged"]
+    assert checkpoints.checkpoint_steps(tmp_path) == [2]
+
+
+def test_a_training_on_other_data_is_not_gone_on_with(tmp_path: Path, batches: grain.DatasetIterator):
+    def about(split: str) -> dict:
+        return {"experiment": {"data": {"split": split, "root": split}}}
+
+    with Checkpoints(tmp_path, toy_bundle(), keep=1, about=about("grouped/0")) as own:
+        own.save(1, toy_state(1), batches)
+        own.wait()
+        own.restore(toy_state(0), batches)
+    message = r"was trained with data\.split 'grouped/0', but this config says 'grouped/1'"
+    with (
+        Checkpoints(tmp_path, toy_bundle(), keep=1, about=about("grouped/1")) as own,
+        pytest.raises(UserError, match=message),
+    ):
+        own.restore(toy_state(0), batches)
+    with pytest.raises(UserError, match=message):
+        restore_from(tmp_path, toy_state(0), batches, about("grouped/1")["experiment"])
+
+
 def test_another_training_is_not_overwritten(tmp_path: Path):
     with Checkpoints(tmp_path, toy_bundle(), keep=1):
         pass
