@@ -60,6 +60,11 @@ def run(args: argparse.Namespace) -> int:
     from jvlgs_jax.fewshot.support_files import read_support
 
     method = adaptation_method(args.method)
+    if method.starts_anew:
+        raise UserError(
+            f"--method={args.method}: begins with random weights, so that nothing is adapted: leave it to `jvlgs "
+            "benchmark few-shot`, and use decoder"
+        )
     _check_place(args.output)
     bundle = load_bundle(args.checkpoint)
     planes = input_planes(bundle.planes)

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 from flax import nnx
 from jaxtyping import Float32
 from tqdm import tqdm
 
 from jvlgs_jax.data.sampling import ClipConfig
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.alarm_guard import GuardedGate, guard_gate
 from jvlgs_jax.fewshot.leave_one_out import Choice, choose_amount, folds_of, probability_of
 from jvlgs_jax.fewshot.methods import AdaptationMethod
@@ -66,6 +68,14 @@ class Adaptation:
         return "\n".join(lines)
 
 
+class AdaptedVariables(NamedTuple):
+    """A network's numbers after adaptation, how far it went, and what it does on leak-free frames."""
+
+    variables: Variables
+    choice: Choice
+    guard: GuardedGate
+
+
 def windows_of(bundle: ModelBundle) -> ClipConfig:
     """Returns the windows that a model was trained with."""
     return ClipConfig(step=bundle.step, direction=bundle.direction)
@@ -74,35 +84,54 @@ def windows_of(bundle: ModelBundle) -> ClipConfig:
 def adapt(bundle: ModelBundle, support: Support, method: AdaptationMethod, name: str) -> Adaptation:
     """Returns the model adapted to the site that `support` shows; `name` is what its record calls the method.
 
-    Where no gate keeps the adapted model from more false alarms than before on leak-free frames, the model stays as it
-    was. The bundle itself is left alone. Progress goes to stderr.
+    See `adapt_variables`. The adapted model has the gate that it was judged by. The bundle itself is left alone.
     """
     network, variables = take_apart(bundle)
     forward, gate = method.forward(network, variables), gate_of(bundle)
-    clips = windows_of(bundle)
+    found = adapt_variables(method, forward, variables, support, gate, windows_of(bundle), name)
+    kept, was = found.guard.gate, ConfidenceGate() if bundle.rule is None else rule_from(bundle.rule)
+    rule = bundle.rule if kept is None or kept == was else describe_rule(kept)
+    return Adaptation(
+        bundle=replace(bundle, model=_put_together(bundle, found.variables), rule=rule),
+        choice=found.choice,
+        guard=found.guard,
+        record=_record(bundle, support, method, name, found),
+    )
+
+
+def adapt_variables(
+    method: AdaptationMethod,
+    forward: Forward,
+    variables: Variables,
+    support: Support,
+    gate: ConfidenceGate,
+    clips: ClipConfig,
+    name: str,
+) -> AdaptedVariables:
+    """Returns the numbers of a network that has learned from the frames of `support`.
+
+    Where no gate keeps it from more false alarms than before on leak-free frames, they stay as they were; a method that
+    starts anew is not guarded. Progress goes to stderr, by `name`.
+
+    UserError where the method ends in numbers that are not finite.
+    """
     pool = make_pool(support.frames, forward, variables, clips, variants=method.variants)
-    checks = _leak_free_pool(support, forward, variables, clips)
+    checks = make_pool(_leak_free(support, method), forward, variables, clips, variants=1)
     rounds = (len(folds_of(support.frames)) + 1) * len(method.amounts)
     with tqdm(total=rounds, desc=f"adapt ({name})", unit="round", disable=None, leave=False) as progress:
         choice = choose_amount(method, forward, variables, pool, gate, progress.update)
-        adapted = variables
         adapted = variables
         candidates = method.candidates(forward, variables, pool, range(len(pool.frames)))
         for candidate in islice(candidates, choice.candidate + 1):
             adapted = candidate
             progress.update()
-    guard = guard_gate(gate, _probabilities(forward, variables, checks), _probabilities(forward, adapted, checks))
+    before, after = (_probabilities(forward, of, checks) for of in (variables, adapted))
+    if not all(np.isfinite(array).all() for array in jax.tree.leaves((adapted.params, after))):
+        raise UserError(f"{name}: ends in numbers that are not finite: lower its learning_rate")
+    guard = guard_gate(gate, before, after)
     if guard.gate is None:
         choice, adapted = replace(choice, candidate=0), variables
-    kept = guard.gate or gate
-    rule = bundle.rule if kept == gate else describe_rule(kept)
-    result = replace(bundle, model=_put_together(bundle, adapted), rule=rule)
-    return Adaptation(
-        bundle=result,
-        choice=choice,
-        guard=guard,
-        record=_record(bundle, support, method, name, choice, guard),
-    )
+    return AdaptedVariables(adapted, choice, guard)
 
 
 def gate_of(bundle: ModelBundle) -> ConfidenceGate:
@@ -118,10 +147,11 @@ def save_adaptation(folder: Path, adaptation: Adaptation) -> None:
     save_arrays(folder, "model", bundle.model.config, arrays, {**describe_use(bundle), RECORD: adaptation.record})
 
 
-def _leak_free_pool(support: Support, forward: Forward, variables: Variables, clips: ClipConfig) -> Pool:
+def _leak_free(support: Support, method: AdaptationMethod) -> Sequence[SupportFrame]:
     """The frames without gas that false alarms are counted on: those set aside, or else those learned from."""
-    frames: Sequence[SupportFrame] = support.leak_free or [frame for frame in support.frames if not frame.leaks]
-    return make_pool(frames, forward, variables, clips, variants=1)
+    if method.starts_anew:
+        return ()
+    return support.leak_free or [frame for frame in support.frames if not frame.leaks]
 
 
 def _probabilities(forward: Forward, variables: Variables, pool: Pool) -> list[Float32[np.ndarray, "h w"]]:
@@ -134,13 +164,9 @@ def _put_together(bundle: ModelBundle, variables: Variables) -> Jvlgs:
 
 
 def _record(
-    bundle: ModelBundle,
-    support: Support,
-    method: AdaptationMethod,
-    name: str,
-    choice: Choice,
-    guard: GuardedGate,
+    bundle: ModelBundle, support: Support, method: AdaptationMethod, name: str, found: AdaptedVariables
 ) -> dict[str, Any]:
+    choice = found.choice
     return {
         "method": name,
         "settings": asdict(method),  # pyrefly: ignore[bad-argument-type]  # methods are dataclasses
@@ -153,5 +179,5 @@ def _record(
         "amounts": list(method.amounts),
         "amount": method.amounts[choice.candidate],
         "leave_one_out": {"folds": choice.folds, "scores": [asdict(score) for score in choice.scores]},
-        "false_alarms": {name: value for name, value in asdict(guard).items() if name != "gate"},
+        "false_alarms": {name: value for name, value in asdict(found.guard).items() if name != "gate"},
     }

@@ -45,6 +45,8 @@ class FineTuning:
     kept: float = 0.5
     seed: int = 0
 
+    starts_anew = False
+
     def __post_init__(self) -> None:
         if not self.learning_rate > 0:
             raise UserError(f"learning_rate is {self.learning_rate}, it must be positive: use 0.001")

@@ -69,28 +69,32 @@ def choose_amount(
 ) -> Choice:
     """Returns the candidate with the best mean J on frames left out, of those with no more false alarms than the start.
 
-    Of equals the one that goes least far. Where no frame can be left out it is `method.unjudged`.
+    Of equals the one that goes least far. Where no frame can be left out it is `method.unjudged`. A method that starts
+    anew may raise false alarms; a candidate that made a probability that is no number is not taken.
     """
     folds = folds_of(pool.frames)
     if not folds:
         return Choice(candidate=method.unjudged, scores=(), folds=0)
     j: list[list[float]] = [[] for _ in method.amounts]
     alarms = [0] * len(method.amounts)
+    finite = [True] * len(method.amounts)
     for held_out in folds:
         members = [k for k in range(len(pool.frames)) if k not in held_out]
         for number, candidate in enumerate(method.candidates(forward, variables, pool, members)):
             for k in held_out:
-                frame = pool.frames[k]
-                overlap, alarm = judge(gate, probability_of(forward, candidate, pool, k), frame)
+                probability = probability_of(forward, candidate, pool, k)
+                overlap, alarm = judge(gate, probability, pool.frames[k])
                 j[number].append(overlap)
                 alarms[number] += alarm
+                finite[number] &= bool(np.isfinite(probability).all())
             told()
     scores = [
         HeldOutScore(amount=amount, j=fmean(of), false_alarms=count)
         for amount, of, count in zip(method.amounts, j, alarms, strict=True)
     ]
-    allowed = [number for number, score in enumerate(scores) if score.false_alarms <= scores[0].false_alarms]
-    best = max(allowed, key=lambda number: (scores[number].j, -number))
+    limit = len(pool.frames) if method.starts_anew else scores[0].false_alarms
+    allowed = [number for number, score in enumerate(scores) if score.false_alarms <= limit and finite[number]]
+    best = max(allowed or [0], key=lambda number: (scores[number].j, -number))
     return Choice(candidate=best, scores=tuple(scores), folds=len(folds))
 
 

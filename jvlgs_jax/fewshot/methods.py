@@ -45,6 +45,11 @@ class AdaptationMethod(Protocol):
         ...
 
     @property
+    def starts_anew(self) -> bool:
+        """Whether its first candidate is another network than the one it is given, which then sets it no limit."""
+        ...
+
+    @property
     def unjudged(self) -> int:
         """Number of the candidate to take where none can be judged by frames left out."""
         ...

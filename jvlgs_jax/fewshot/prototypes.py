@@ -37,6 +37,7 @@ class Prototypes:
     shares: int = 4
     calibration_steps: int = 100
 
+    starts_anew = False
     variants = 1  # a mean over variants of a frame would hardly differ
 
     def __post_init__(self) -> None:

@@ -29,6 +29,8 @@ class FromScratch(FineTuning):
     parametrization: Parametrization = field(default_factory=lambda: SomeParameters(EVERYTHING))
     kept: float = 1.0  # random weights are nothing to keep a part of
 
+    starts_anew = True
+
     def forward(self, network: Network, variables: Variables) -> Forward:
         """Everything runs in every step."""
         return WholeNetwork(network)

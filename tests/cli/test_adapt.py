@@ -17,6 +17,7 @@ from jvlgs_jax.cli.main import main
         (["--support=.", "--output=o", "--method=decoder:seed=-1"], "seed is -1"),
         (["--support=.", "--output=o", "--method=all:learning_rate=1e999"], "learning_rate is no finite number"),
         (["--support=.", "--output=o", "--method=low_rank:rank=0"], "rank is 0, the least is 1"),
+        (["--support=.", "--output=o", "--method=scratch:steps=8"], "begins with random weights"),
         (["--support=.", "--output=file/model"], "file/model: cannot write here (Not a directory)"),
         (["--support=.", "--output=o", "--shots=0"], "shots is 0, the least is 1"),
     ],

@@ -1,19 +1,67 @@
-"""`jvlgs adapt` and `jvlgs benchmark few-shot`: on a tiny network, whose programs are compiled once for this file."""
+"""Adapting a toy network, and by the command line a tiny whole one, whose programs are compiled once for this file."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from flax import nnx
 
-from fewshot.toy import random_bundle, site, write_frames
+from fewshot.toy import ShiftedBias, ToyForward, pretrained, random_bundle, site, write_frames
+from fewshot.toy import support as frames_of
 from jvlgs_jax.cli.main import main
+from jvlgs_jax.data.sampling import ClipConfig
+from jvlgs_jax.errors import UserError
+from jvlgs_jax.fewshot.adapt import AdaptedVariables, adapt_variables
+from jvlgs_jax.fewshot.fine_tuning import FineTuning
+from jvlgs_jax.fewshot.methods import AdaptationMethod
+from jvlgs_jax.fewshot.parametrization import DECODER, SomeParameters
+from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.interop.model_folder import ModelBundle, describe_use, load_model, save_model
 from jvlgs_jax.interop.parameters import flatten
 
 SIZE = (32, 64)
 SCENE = site(-30.0, size=SIZE)
+
+
+def learned(method: AdaptationMethod, frames: Sequence[int], leak_free: Sequence[int] = ()) -> AdaptedVariables:
+    """What the toy network, which finds bright gas, learns of a site with dark gas."""
+    known = frames_of(site(-30.0), frames, leak_free)
+    return adapt_variables(method, ToyForward(), pretrained(), known, ConfidenceGate(kernel=1), ClipConfig(), "it")
+
+
+def bias(found: AdaptedVariables) -> float:
+    return float(found.variables.params["decoder"]["head"]["bias"][0])
+
+
+@pytest.mark.slow
+def test_gas_that_looks_otherwise_is_learned_and_judged_on_frames_left_out():
+    method = FineTuning(SomeParameters(DECODER), learning_rate=1.0, weight_decay=0.0, variants=1, kept=1.0)
+    found = learned(method, [44, 47, 60, 75, 90], leak_free=[41, 49])
+    start, best = found.choice.scores[0], found.choice.scores[found.choice.candidate]
+    assert start.j < 0.5
+    assert best.j > 0.8
+    before, after = (of.params["decoder"]["head"]["kernel"] for of in (pretrained(), found.variables))
+    assert float(after[1, 0]) > float(before[1, 0]) + 1  # what darkens counts more
+    assert (found.guard.frames, found.guard.before, found.guard.guarded) == (2, 0, 0)
+
+
+def test_where_no_gate_helps_the_network_stays_as_it_was():
+    found = learned(ShiftedBias((0.0, 300.0)), [60], leak_free=[45])
+    assert (found.guard.gate, found.guard.frames, found.choice.candidate) == (None, 1, 0)
+    assert bias(found) == -4.0
+
+
+def test_a_method_that_starts_anew_is_not_held_to_the_false_alarms_of_the_start():
+    found = learned(ShiftedBias((0.0, 300.0), starts_anew=True), [60], leak_free=[45])
+    assert (found.guard.frames, found.choice.candidate) == (0, 1)
+    assert bias(found) == 296.0
+
+
+def test_a_network_that_is_not_finite_any_more_is_refused():
+    with pytest.raises(UserError, match="it: ends in numbers that are not finite: lower its learning_rate"):
+        learned(ShiftedBias((0.0, float("nan"))), [60], leak_free=[45])
 
 
 @pytest.fixture(scope="module")

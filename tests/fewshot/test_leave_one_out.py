@@ -1,46 +1,21 @@
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fewshot.toy import ToyForward, pretrained, site, support
+from fewshot.toy import ShiftedBias, ToyForward, pretrained, site, support
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.fewshot.leave_one_out import Choice, choose_amount, folds_of
 from jvlgs_jax.fewshot.methods import AdaptationMethod
-from jvlgs_jax.fewshot.network import Forward, Network, Variables
-from jvlgs_jax.fewshot.pool import Pool, make_pool
+from jvlgs_jax.fewshot.pool import make_pool
 from jvlgs_jax.inference.postprocess import ConfidenceGate
 
 FORWARD, SCENE = ToyForward(), site(30.0)
 
 
-@dataclass(frozen=True)
-class ShiftedBias:
-    """Moves the head's bias by fixed amounts: what it does to masks is known without any learning."""
-
-    amounts: tuple[float, ...]
-    variants: int = 1
-    unjudged: int = 1
-    seen: tuple = ()
-
-    def forward(self, network: Network, variables: Variables) -> Forward:
-        return FORWARD
-
-    def candidates(
-        self, forward: Forward, variables: Variables, pool: Pool, members: Sequence[int]
-    ) -> Iterator[Variables]:
-        for amount in self.amounts:
-            head = variables.params["decoder"]["head"]
-            moved = {**head, "bias": head["bias"] + amount}
-            yield replace(
-                variables, params={**variables.params, "decoder": {**variables.params["decoder"], "head": moved}}
-            )
-
-
-def choose(amounts: tuple[float, ...], frames: Sequence[int], start_bias: float = -4.0) -> Choice:
-    method: AdaptationMethod = ShiftedBias(amounts)
+def choose(amounts: tuple[float, ...], frames: Sequence[int], start_bias: float = -4.0, **settings) -> Choice:
+    method: AdaptationMethod = ShiftedBias(amounts, **settings)
     variables = pretrained()
     variables.params["decoder"]["head"]["bias"] = jnp.array([start_bias])
     pool = make_pool(support(SCENE, frames).frames, FORWARD, variables, ClipConfig(), variants=1)
@@ -61,6 +36,20 @@ def test_never_takes_more_false_alarms_than_the_start():
     # Far enough up, every pixel is gas: better on the frame with gas than a blind start, but it cries wolf.
     choice = choose((0.0, 300.0), [44, 45, 60, 70], start_bias=-200.0)
     assert choice.scores[1].false_alarms == 2
+    assert choice.candidate == 0
+
+
+def test_false_alarms_of_a_random_start_are_no_limit():
+    choice = choose((0.0, 300.0), [44, *range(60, 80)], start_bias=-200.0, starts_anew=True)
+    assert choice.scores[1].false_alarms == 1
+    assert choice.scores[1].j > choice.scores[0].j
+    assert choice.candidate == 1
+
+
+def test_a_candidate_that_is_not_finite_is_not_taken():
+    # The start cries wolf; probabilities that are no numbers make no mask, so that they seem better.
+    choice = choose((0.0, float("nan")), [44, 45, 60, 70], start_bias=300.0)
+    assert choice.scores[1].j > choice.scores[0].j
     assert choice.candidate == 0
 
 

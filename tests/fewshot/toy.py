@@ -1,6 +1,6 @@
 """A site with a moving plume, and a network of two layers that stands for a pretrained one: it compiles in a second."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.scene import Scene
-from jvlgs_jax.fewshot.network import Network, Variables
+from jvlgs_jax.fewshot.network import Forward, Network, Variables
+from jvlgs_jax.fewshot.pool import Pool
 from jvlgs_jax.fewshot.support import Support, support_of_scene
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model
 from jvlgs_jax.interop.parameters import flatten
@@ -76,6 +77,29 @@ class ToyForward:
         seen = jnp.maximum(inputs[:, :1] @ params["video_encoder"]["attention"]["query"]["kernel"] - 1, 0)
         seen = seen * params["video_encoder"]["norm"]["scale"] + params["decoder"]["refine"]["norm"]["bias"]
         return seen @ params["decoder"]["head"]["kernel"] + params["decoder"]["head"]["bias"]
+
+
+@dataclass(frozen=True)
+class ShiftedBias:
+    """Moves the head's bias by fixed amounts: what it does to masks is known without any learning."""
+
+    amounts: tuple[float, ...]
+    variants: int = 1
+    unjudged: int = 1
+    starts_anew: bool = False
+
+    def forward(self, network: Network, variables: Variables) -> Forward:
+        return ToyForward()
+
+    def candidates(
+        self, forward: Forward, variables: Variables, pool: Pool, members: Sequence[int]
+    ) -> Iterator[Variables]:
+        for amount in self.amounts:
+            head = variables.params["decoder"]["head"]
+            moved = {**head, "bias": head["bias"] + amount}
+            yield replace(
+                variables, params={**variables.params, "decoder": {**variables.params["decoder"], "head": moved}}
+            )
 
 
 def with_params(params: PyTree) -> Variables:
