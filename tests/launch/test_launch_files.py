@@ -99,14 +99,22 @@ def test_the_gcluster_command_submits_the_same(trained: Callable):
     assert flags["--image"] in text.split("apiVersion")[1]
 
 
-def test_the_managed_job_trains_into_its_bucket(stand_in: Callable, trained: Callable):
+def test_the_managed_job_trains_into_its_bucket(stand_in: Callable, trained: Callable, tmp_path: Path):
     task = yaml.safe_load((LAUNCH / "skypilot.yaml").read_text())
-    jvlgs = stand_in("jvlgs")
-    subprocess.run(["bash", "-c", task["run"]], env=os.environ | task["envs"], timeout=30, check=True)
+    jvlgs = stand_in("jvlgs", "echo $JVLGS_DATA_DIR")
+    done = subprocess.run(
+        ["bash", "-c", task["run"]],
+        env=os.environ | task["envs"] | {"HOME": str(tmp_path)},
+        timeout=30,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     args, _ = trained(jvlgs.calls[0])
+    assert args.data_dir is None  # a config that takes no data would refuse one
     mounts = task["file_mounts"]
     assert any(str(args.workdir).startswith(mount) and "name" in mounts[mount] for mount in mounts)
-    assert any(str(args.data_dir).startswith(mount) and "source" in mounts[mount] for mount in mounts)
+    assert "source" in mounts[done.stdout.strip()]
     used = {name for mount in mounts.values() for name in re.findall(r"\$\{(\w+)\}", str(mount))}
     assert used <= set(task["envs"])
     assert task["resources"]["job_recovery"]["recover_on_exit_codes"] == [143]
@@ -115,6 +123,11 @@ def test_the_managed_job_trains_into_its_bucket(stand_in: Callable, trained: Cal
 @pytest.mark.skipif(not (TOOLS / "hadolint").exists(), reason="hadolint has no package for this machine")
 def test_the_dockerfile_is_sound():
     subprocess.run([TOOLS / "hadolint", ROOT / "Dockerfile"], check=True)
+
+
+def test_the_image_knows_its_commit():
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    assert lines.index("ARG COMMIT=") < lines.index("ENV JVLGS_COMMIT=${COMMIT}")
 
 
 def test_the_image_holds_all_that_installing_needs():
