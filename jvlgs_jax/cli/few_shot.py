@@ -43,19 +43,19 @@ def run_few_shot(args: argparse.Namespace) -> None:
     from jvlgs_jax.fewshot.protocol import ProtocolConfig, measure
     from jvlgs_jax.interop.fingerprint import fingerprint
 
-    config = ProtocolConfig(shots=shots, methods=tuple(args.methods.split(";")))
+    config = ProtocolConfig(shots=shots, methods=tuple(part.strip() for part in args.methods.split(";")))
     bundle = load_bundle(args.checkpoint)
-    report.claim_output(
-        args.output, {"model": fingerprint(bundle), "rule": bundle.rule, "gap": config.gap, "stride": config.stride}
-    )
+    protocol = {"model": fingerprint(bundle), "rule": bundle.rule, "gap": config.gap, "stride": config.stride}
+    place = {"folder": args.data_dir.resolve().name, "dataset": args.dataset}
+    how = {"layout": args.layout, "threshold": args.threshold}
+    report.claim_output(args.output, protocol | place | how)
     lines = args.output / report.LINES
     found = report.load_measurements(lines)
     notes = [
         f"{checkpoint_name(args.checkpoint)} on {len(scenes)} scenes of {args.data_dir.resolve().name}; query: every "
         f"{config.stride}th frame of the later halves, more than {config.gap} frames from the early ones."
     ]
-    done = {(of.scene, of.method, of.shots) for of in found}
-    for measurement in measure(bundle, scenes, config, done):
+    for measurement in measure(bundle, scenes, config, found):
         found.append(measurement)
         report.save_measurements(lines, found)
         print(report.describe(measurement), flush=True)

@@ -5,6 +5,7 @@ as many without; the query is every few frames of the later halves that are more
 the same for every K. Masks are made frame by frame: votes over frames play no part, neither before nor after adapting.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
@@ -52,8 +53,10 @@ class ProtocolConfig:
                 raise UserError(f"{name} is {getattr(self, name)}, the least is {least}: use a larger one")
         if not self.shots or min(self.shots) < 1:
             raise UserError(f"shots are {self.shots}, the least is 1: K = 0 is always there")
-        for method in self.methods:
-            adaptation_method(method)
+        for name, values in (("shots", self.shots), ("methods", [adaptation_method(of) for of in self.methods])):
+            twice = [getattr(self, name)[k] for k, value in enumerate(values) if value in values[:k]]
+            if twice:
+                raise UserError(f"{name} hold {twice[0]} twice: leave one out")
 
 
 class Division(NamedTuple):
@@ -78,6 +81,8 @@ class Measurement(NamedTuple):
     false_alarms: int
     amount: float  # see `AdaptationMethod.amounts`
     seconds: float  # of adapting, compilation included
+    settings: str  # of the method, all of them
+    scene_sha256: str  # of its frames and its truth
 
 
 def divide_scene(scene: Scene, config: ProtocolConfig) -> Division:
@@ -99,21 +104,51 @@ def divide_scene(scene: Scene, config: ProtocolConfig) -> Division:
     return Division(gas.tolist(), (warm if warm.size else empty).tolist(), query)
 
 
+def check_measured(scene: Scene, config: ProtocolConfig, measured: Sequence[Measurement]) -> None:
+    """UserError where earlier measurements of the scene are of other data, or of a method with other settings."""
+    own = [found for found in measured if found.scene == scene.name]
+    if own and {found.scene_sha256 for found in own} != {scene_sha256(scene)}:
+        raise UserError(
+            f"scene {scene.name} was measured with other frames or another truth: choose another output folder"
+        )
+    for found in own:
+        if found.method in config.methods and found.settings != settings_of(found.method):
+            raise UserError(
+                f"scene {scene.name} was measured by {found.method} with other settings, {found.settings}: choose "
+                "another output folder"
+            )
+
+
+def settings_of(method: str) -> str:
+    """Returns all settings of a method as text; empty for the start."""
+    return "" if method == START else str(adaptation_method(method))
+
+
+def scene_sha256(scene: Scene) -> str:
+    """Returns a hash of the frames and of the truth, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    for part in (scene.frames, scene.truth):
+        if part is not None:
+            digest.update(f"{part.dtype} {part.shape}".encode())
+            digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
 def measure_scene(
-    bundle: ModelBundle, scene: Scene, config: ProtocolConfig, done: set[tuple[str, str, int]]
+    bundle: ModelBundle, scene: Scene, config: ProtocolConfig, measured: Sequence[Measurement]
 ) -> Iterator[Measurement]:
-    """Yields what the model does on a scene as it is, then each method after each K, but for those `done` already.
+    """Yields what the model does on a scene as it is, then each method after each K, but for what is `measured` yet.
 
     A K for which the early part of the scene has too few frames with gas is left out.
     """
     division = divide_scene(scene, config)
+    done = {(found.method, found.shots) for found in measured if found.scene == scene.name}
     wanted = [(START, 0), *((method, shots) for method in config.methods for shots in config.shots)]
     wanted = [(method, shots) for method, shots in wanted if shots <= len(division.gas)]
-    if all((scene.name, *one) in done for one in wanted):
-        return
-    cut = _Cut(bundle, scene, division, config)
-    for method, shots in wanted:
-        if (scene.name, method, shots) not in done:
+    missing = [one for one in wanted if one not in done]
+    if missing:
+        cut = _Cut(bundle, scene, division, config)
+        for method, shots in missing:
             yield cut.measure(method, shots)
 
 
@@ -134,6 +169,7 @@ class _Cut:
             windows_of(bundle),
         )
         self._frames = {frame.number: frame for frame in windows}
+        self._sha256 = scene_sha256(scene)
         self._pools: dict[Forward, Pool] = {}
 
     def _empty(self, shots: int) -> tuple[list[int], list[int]]:
@@ -198,6 +234,8 @@ class _Cut:
             false_alarms=rates.false_alarms,
             amount=amount,
             seconds=seconds,
+            settings=settings_of(method),
+            scene_sha256=self._sha256,
         )
 
 
@@ -208,10 +246,14 @@ def _record(gate: ConfidenceGate, forward: Forward, variables: Variables, pool: 
 
 
 def measure(
-    bundle: ModelBundle, scenes: Sequence[Scene], config: ProtocolConfig, done: set[tuple[str, str, int]]
+    bundle: ModelBundle, scenes: Sequence[Scene], config: ProtocolConfig, measured: Sequence[Measurement]
 ) -> Iterator[Measurement]:
-    """Yields the measurements of all scenes; see `measure_scene`. UserError, before the first, as `divide_scene`."""
+    """Yields the measurements of all scenes; see `measure_scene`.
+
+    UserError, before the first, as `divide_scene` and `check_measured` raise.
+    """
     for scene in scenes:
         divide_scene(scene, config)
+        check_measured(scene, config, measured)
     for scene in scenes:
-        yield from measure_scene(bundle, scene, config, done)
+        yield from measure_scene(bundle, scene, config, measured)

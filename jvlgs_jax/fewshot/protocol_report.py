@@ -153,7 +153,7 @@ def claim_output(output: Path, run: Mapping[str, Any]) -> None:
     path = output / RUN
     if path.is_file():
         if json.loads(path.read_text(encoding="utf-8")) != dict(run):
-            raise UserError(f"{path}: measured with another model or protocol: choose another output folder")
+            raise UserError(f"{path}: measured with another model, protocol or dataset: choose another output folder")
         return
     if any(output.iterdir()):
         raise UserError(f"{output}: holds something else: choose another output folder")
@@ -162,10 +162,13 @@ def claim_output(output: Path, run: Mapping[str, Any]) -> None:
 
 
 def load_measurements(path: Path) -> list[Measurement]:
-    """Returns what earlier runs have measured."""
+    """Returns what earlier runs have measured; UserError for a damaged file, and for one of another version."""
     if not path.is_file():
         return []
-    return [Measurement(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        return [Measurement(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path}: damaged, or of another version ({error}): choose another output folder") from error
 
 
 def save_measurements(path: Path, measurements: Sequence[Measurement]) -> None:

@@ -9,7 +9,15 @@ import pytest
 
 from fewshot.toy import ONSET, site
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.fewshot.protocol import START, Measurement, ProtocolConfig, divide_scene
+from jvlgs_jax.fewshot.protocol import (
+    START,
+    Measurement,
+    ProtocolConfig,
+    check_measured,
+    divide_scene,
+    scene_sha256,
+    settings_of,
+)
 from jvlgs_jax.fewshot.protocol_report import (
     bootstrapped,
     claim_output,
@@ -22,7 +30,21 @@ from jvlgs_jax.fewshot.protocol_report import (
 
 
 def found(scene: str, method: str, shots: int, j: float, *, group: str = "", alarms: int = 0) -> Measurement:
-    return Measurement(scene, group or scene, method, shots, j, j, 20, 10, alarms, 8.0, 60.0)
+    return Measurement(
+        scene=scene,
+        group=group or scene,
+        method=method,
+        shots=shots,
+        j=j,
+        f=j,
+        leak_frames=20,
+        leak_free_frames=10,
+        false_alarms=alarms,
+        amount=8.0,
+        seconds=60.0,
+        settings=settings_of(method),
+        scene_sha256="",
+    )
 
 
 MEASURED = [
@@ -36,7 +58,7 @@ def test_support_and_query_are_apart_in_time():
     scene = site(20.0, frames=150)
     division = divide_scene(scene, config)
     assert division.gas == list(range(ONSET, 100))
-    assert division.leak_free == [24] or min(division.leak_free) < ONSET // 2
+    assert division.leak_free == list(range(ONSET // 2))  # none of them has enough of a past for the background
     early = [*division.gas, *division.leak_free]
     assert min(abs(a - b) for a in early for b in division.query) > 10
     assert {scene.truth[n].any() for n in division.query} == {True, False}
@@ -55,7 +77,9 @@ def test_a_scene_without_enough_gas_is_refused():
     [
         ({"methods": ("decodr",)}, "unknown method 'decodr'.*did you mean 'decoder'"),
         ({"methods": ("decoder:step=3",)}, "unknown setting 'step'"),
+        ({"methods": ("decoder", "all", "decoder:steps=24")}, "methods hold decoder:steps=24 twice: leave one out"),
         ({"shots": (0, 1)}, "the least is 1: K = 0 is always there"),
+        ({"shots": (1, 5, 1)}, "shots hold 1 twice: leave one out"),
         ({"stride": 0}, "stride is 0, the least is 1"),
     ],
 )
@@ -113,12 +137,27 @@ def test_measurements_come_back_as_they_were(tmp_path: Path):
     assert load_measurements(path) == []
     save_measurements(path, MEASURED)
     assert load_measurements(path) == MEASURED
+    path.write_text('{"scene": "a", "of_another_version": 1}\n')
+    with pytest.raises(UserError, match=r"measurements.jsonl: damaged, or of another version"):
+        load_measurements(path)
+
+
+def test_measurements_of_other_data_and_of_other_settings_are_not_mixed():
+    scene, config = site(20.0), ProtocolConfig()
+    same = found("yard", "decoder", 5, 0.5)._replace(scene_sha256=scene_sha256(scene))
+    check_measured(scene, config, [same, found("elsewhere", "decoder", 5, 0.5)])
+    assert scene.truth is not None
+    for other in (site(21.0), dataclasses.replace(scene, truth=1 - scene.truth)):
+        with pytest.raises(UserError, match="scene yard was measured with other frames or another truth"):
+            check_measured(other, config, [same])
+    with pytest.raises(UserError, match="scene yard was measured by decoder with other settings, an older one"):
+        check_measured(scene, config, [same._replace(settings="an older one")])
 
 
 def test_measurements_of_two_models_are_not_mixed(tmp_path: Path):
     claim_output(tmp_path / "out", {"model": "a"})
     claim_output(tmp_path / "out", {"model": "a"})
-    with pytest.raises(UserError, match="measured with another model or protocol"):
+    with pytest.raises(UserError, match="measured with another model, protocol or dataset"):
         claim_output(tmp_path / "out", {"model": "b"})
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("mine")
