@@ -1,6 +1,7 @@
 """`jvlgs sweep --config FILE --workdir DIR`: the trainings that a config file's `sweep()` yields, and their results."""
 
 import argparse
+import shlex
 import sys
 from pathlib import Path
 
@@ -50,10 +51,10 @@ def run(args: argparse.Namespace) -> int:
     sweep = expand(args.config, args.workdir, data_dir=args.data_dir, overrides=args.config_overrides)
     write_trials(sweep)
     if args.emit == "slurm":
-        print(f"sbatch {write_slurm(sweep, jobs=args.jobs)}")
+        print(shlex.join(["sbatch", str(write_slurm(sweep, jobs=args.jobs))]))
         return 0
     if args.emit == "skypilot":
-        print(f"bash {write_skypilot(sweep)}")
+        print(shlex.join(["bash", str(write_skypilot(sweep))]))
         return 0
     finished = run_locally(
         sweep, jobs=args.jobs or 1, tell=lambda line: print(line, file=sys.stderr, flush=True), gpus=visible_gpus()

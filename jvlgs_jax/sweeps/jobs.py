@@ -5,14 +5,18 @@ made. Flags: https://slurm.schedmd.com/sbatch.html, https://docs.skypilot.co/en/
 https://docs.skypilot.co/en/latest/examples/managed-jobs.html.
 """
 
+import re
 import shlex
 import textwrap
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.replacement import replacement
 from jvlgs_jax.sweeps.trials import Sweep
+
+MAX_NAME = 40  # buckets may have 63 letters, jobs of trials have their numbers besides
 
 _SLURM = """\
 #!/usr/bin/env bash
@@ -22,7 +26,7 @@ _SLURM = """\
 #SBATCH --array=0-{last}{abreast}
 #SBATCH --ntasks=1
 #SBATCH --chdir={here}
-#SBATCH --output={workdir}/slurm-%A_%a.log
+#SBATCH --output={output}
 #SBATCH --open-mode=append
 #SBATCH --requeue
 #SBATCH --signal=TERM@120
@@ -55,8 +59,9 @@ workdir: .
 envs:
   TRIAL: "0"
   BUCKET: {name}  # for the trials' folders; SkyPilot makes it if it is not there
-  DATA_DIR: ""  # the dataset, as `jvlgs train` takes it; without it, what the config says
+  DATA_DIR: ""  # the dataset's folder on the machine, such as /data below; without it, what the config says
   JAX: jax[cuda13]  # jax[tpu] on TPUs
+  JVLGS_COMMIT: ""  # what the trials' folders say of the code, which is sent without its history
 resources:
   use_spot: true
   job_recovery:
@@ -65,14 +70,20 @@ file_mounts:
   /runs:
     name: ${{BUCKET}}
     mode: MOUNT_CACHED
+  # /data:
+  #   source: gs://my-data
+  #   mode: MOUNT
 setup: |
-  pip install --quiet . "$JAX"
+  # Its own Python: the machine's may be older than the package needs.
+  pip install --quiet uv && uv venv --quiet --allow-existing --python='>=3.11,<3.14' ~/venv &&
+    uv pip install --quiet --python="$HOME/venv/bin/python" . "$JAX"
 run: |
 {run}
 """
 
 _RUN = """\
 set -uo pipefail
+export PATH=~/venv/bin:$PATH
 {choose}
 folder=/runs/$trial
 if [ "$(cat "$folder/exit_code" 2>/dev/null)" = 0 ]; then
@@ -93,10 +104,12 @@ exit "$code"
 _SUBMIT = """\
 #!/usr/bin/env bash
 # Submits every trial as a managed job. Run it in the folder where the sweep was made, with what each trial needs:
-#   bash {file} --gpus=L4:1 --env=BUCKET=my-bucket --env=DATA_DIR=gs://my-data
+#   bash {file} --gpus=L4:1 --env=BUCKET=my-bucket
 set -euo pipefail
+commit=$(git rev-parse HEAD 2>/dev/null || true)
 for trial in {{0..{last}}}; do
-    sky jobs launch --yes --detach-run --name="{name}-$trial" --env="TRIAL=$trial" "$@" {task}
+    sky jobs launch --yes --detach-run --name="{name}-$trial" --env="TRIAL=$trial" --env="JVLGS_COMMIT=$commit" "$@" \\
+        {task}
 done
 """
 
@@ -112,11 +125,12 @@ def write_slurm(sweep: Sweep, *, jobs: int | None) -> Path:
     path = workdir / "sweep.slurm.sh"
     data_dir = "" if sweep.data_dir is None else f" --data-dir={shlex.quote(str(sweep.data_dir.resolve()))}"
     text = _SLURM.format(
-        file=path,
-        name=f"jvlgs-{workdir.name}",
+        file=shlex.quote(str(path)),
+        name=_name(sweep),
         last=len(sweep.trials) - 1,
         abreast="" if jobs is None else f"%{jobs}",
-        here=Path.cwd(),
+        here=_directive(str(Path.cwd())),
+        output=_directive(str(workdir).replace("%", "%%") + "/slurm-%A_%a.log"),
         workdir=shlex.quote(str(workdir)),
         choose=_choose(sweep, "$SLURM_ARRAY_TASK_ID"),
         config=shlex.quote(str(sweep.config.resolve())),
@@ -139,19 +153,32 @@ def write_skypilot(sweep: Sweep) -> Path:
         )
     if sweep.data_dir is not None:
         raise UserError(
-            f"--data-dir={sweep.data_dir} is a folder of this machine: give the jobs theirs with --env=DATA_DIR=..."
+            f"--data-dir={sweep.data_dir} is a folder of this machine: mount theirs, and give --env=DATA_DIR=/data"
         )
     workdir = sweep.workdir.resolve()
     task, script = workdir / "sweep.skypilot.yaml", workdir / "sweep.skypilot.sh"
-    name = f"jvlgs-{workdir.name.lower().replace('_', '-')}"
+    name = _name(sweep)
     run = _RUN.format(
         choose=_choose(sweep, "$TRIAL"),
         config=shlex.quote(str(config.relative_to(Path.cwd()))),
     )
     _write(task, _SKYPILOT.format(submit=script.name, name=name, run=textwrap.indent(run, "  ").rstrip()))
-    submit = _SUBMIT.format(file=script, last=len(sweep.trials) - 1, name=name, task=shlex.quote(str(task)))
+    submit = _SUBMIT.format(
+        file=shlex.quote(str(script)), last=len(sweep.trials) - 1, name=name, task=shlex.quote(str(task))
+    )
     _write(script, submit)
     return script
+
+
+def _name(sweep: Sweep) -> str:
+    """Returns what jobs and buckets of the sweep are called, in letters that all engines take."""
+    plain = unicodedata.normalize("NFKD", sweep.workdir.resolve().name).encode("ascii", "ignore").decode().lower()
+    return f"jvlgs-{re.sub('[^a-z0-9]+', '-', plain).strip('-') or 'sweep'}"[:MAX_NAME].rstrip("-")
+
+
+def _directive(value: str) -> str:
+    """Returns a value as `sbatch` reads it in its comments, where a backslash hides the next letter, quoted or not."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _choose(sweep: Sweep, index: str) -> str:

@@ -1,3 +1,4 @@
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -54,10 +55,14 @@ def test_emitting_prints_the_command_that_submits(
     arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
     monkeypatch.chdir(tmp_path)
+    arguments = [*arguments, "--workdir=my runs"]
     assert main([*arguments, "--emit=slurm"]) == 0
     assert main([*arguments, "--emit=skypilot"]) == 0
-    runs = tmp_path / "runs"
-    assert capsys.readouterr().out == f"sbatch {runs / 'sweep.slurm.sh'}\nbash {runs / 'sweep.skypilot.sh'}\n"
+    runs = tmp_path / "my runs"
+    assert [shlex.split(line) for line in capsys.readouterr().out.splitlines()] == [
+        ["sbatch", str(runs / "sweep.slurm.sh")],
+        ["bash", str(runs / "sweep.skypilot.sh")],
+    ]
     assert (runs / "sweep.skypilot.yaml").exists()
 
 

@@ -1,6 +1,8 @@
 """What `jvlgs sweep --emit` writes, run with stand-ins for the engines' programs."""
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -97,6 +99,7 @@ def portable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sweep:
 
 def test_every_trial_is_submitted_as_a_managed_job(portable: Sweep, stand_in: Callable):
     sky = stand_in("sky")
+    stand_in("git", "echo 12ab")
     script = write_skypilot(portable)
     done = subprocess.run(["bash", script, "--gpus=L4:1", "--env=BUCKET=b"], timeout=60, check=False)
     assert done.returncode == 0
@@ -105,6 +108,7 @@ def test_every_trial_is_submitted_as_a_managed_job(portable: Sweep, stand_in: Ca
         assert call[:2] == ["jobs", "launch"]
         assert call[-1] == str(task)
         assert {"--yes", "--detach-run", f"--env=TRIAL={number}", "--gpus=L4:1", "--env=BUCKET=b"} <= set(call)
+        assert {f"--name=jvlgs-my-runs-{number}", "--env=JVLGS_COMMIT=12ab"} <= set(call)
     assert len(sky.calls) == 2
 
 
@@ -135,6 +139,45 @@ def test_skypilot_takes_along_no_data_and_no_config_from_elsewhere(
     monkeypatch.chdir(tmp_path / "elsewhere")
     with pytest.raises(UserError, match=r"my config\.py: SkyPilot takes along"):
         write_skypilot(sweep)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("exp: b #1", "jvlgs-exp-b-1"),
+        ('a"b$(touch pwned)\\', "jvlgs-a-b-touch-pwned"),
+        ("50%j", "jvlgs-50-j"),
+        ("Läufe_2", "jvlgs-laufe-2"),
+        ("實驗", "jvlgs-sweep"),
+        ("long " * 20, "jvlgs-long-long-long-long-long-long-long"),
+    ],
+)
+def test_a_folder_may_have_any_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stand_in: Callable, folder: str, name: str
+):
+    here = tmp_path / folder
+    here.mkdir()
+    monkeypatch.chdir(here)
+    (here / "config.py").write_text(CONFIG)
+    sweep = expand(Path("config.py"), here)
+    slurm, skypilot = write_slurm(sweep, jobs=1), write_skypilot(sweep)
+
+    # As sbatch reads them; a percent sign that is doubled stands for itself.
+    directives = re.findall(r"^#SBATCH --(.*)$", slurm.read_text(), re.MULTILINE)
+    options = dict(option.split("=", 1) for line in directives for (option,) in [shlex.split(line)] if "=" in option)
+    assert options["job-name"] == name
+    assert options["chdir"] == str(here)
+    assert options["output"].replace("%%", "\0").split("%") == [f"{here}/slurm-".replace("%", "\0"), "A_", "a.log"]
+    srun = stand_in("srun")
+    assert run(slurm, SLURM_ARRAY_TASK_ID=0, SLURM_JOB_ID=1).returncode == 0
+    assert f"--workdir={sweep.folder(sweep.trials[0])}" in srun.calls[0]
+
+    task = yaml.safe_load(skypilot.with_suffix(".yaml").read_text())
+    assert task["name"] == task["envs"]["BUCKET"] == name
+    sky = stand_in("sky")
+    assert run(skypilot).returncode == 0
+    assert [call[-1] for call in sky.calls] == [str(skypilot.with_suffix(".yaml"))] * 2
+    assert not (here / "pwned").exists()
 
 
 def test_the_shell_of_the_jobs_is_sound(portable: Sweep, tmp_path: Path):
