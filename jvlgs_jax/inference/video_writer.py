@@ -48,10 +48,11 @@ class VideoParts:
     def __init__(self, folder: Path, frames_per_second: float, parts: int = 0) -> None:
         """Goes on after the first `parts` parts in `folder`; others there are removed."""
         folder.mkdir(exist_ok=True)
-        for path in sorted(folder.iterdir())[parts:]:
-            path.unlink()
         self._folder, self._frames_per_second = folder, frames_per_second
         self._parts = parts
+        kept = {self._part(number) for number in range(parts)}
+        for path in set(folder.iterdir()) - kept:
+            path.unlink()
         self._writing = ExitStack()
         self._write: WriteFrame | None = None
 

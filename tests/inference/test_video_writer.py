@@ -79,9 +79,13 @@ def test_a_killed_part_is_written_again(tmp_path):
     parts = VideoParts(tmp_path / "parts", 15.0)
     parts.write(_grey(20))
     assert parts.saved() == 1
-    parts.write(_grey(255))  # and the process dies
+    parts.write(_grey(255))
     parts.saved()
+    for _ in range(60):  # and the process dies, in the middle of a file whose name comes before all others
+        parts.write(_grey(255))
+    assert min(path.name for path in (tmp_path / "parts").iterdir()) == ".partial-000002.mp4"
     parts = VideoParts(tmp_path / "parts", 15.0, parts=1)
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["000000.mp4"]
     parts.write(_grey(100))
     parts.join(tmp_path / "overlay.mp4")
     np.testing.assert_allclose(_read(tmp_path / "overlay.mp4")[0].mean(axis=(1, 2, 3)), [20, 100], atol=4)
