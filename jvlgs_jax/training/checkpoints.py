@@ -127,6 +127,7 @@ class Checkpoints:
     def _set_aside(self, steps: Sequence[int], reason: str) -> None:
         if is_first():
             for step in steps:
+                self._keep.qualities.pop(step, None)
                 aside = self._folder / f"{step}.{reason}"
                 shutil.rmtree(aside, ignore_errors=True)
                 (self._folder / str(step)).rename(aside)

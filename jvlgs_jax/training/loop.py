@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import grain
+import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from jvlgs_jax.data.batch_iterator import placement, process_shard
@@ -184,10 +186,13 @@ def _carry_out(workdir: Path, state: TrainState, run: _Run) -> list[JudgedModel]
     """Trains from `state` to the end and writes the models; none of either if it is interrupted."""
     with run.recorder:
         state, found = _loop(state, run)
+        step = int(state.step)
+        last = None if found is None else _last_model(state, run)
     run.checkpoints.wait()
-    judged = None if run.interruption.settled() or found is None else _conclude(workdir, state, found, run)
+    interrupted = run.interruption.settled()
+    judged = None if interrupted or last is None or found is None else _conclude(workdir, last, found, run)
     if judged is None and is_first():
-        print(f"{workdir}: saved at step {state.step}; the same command goes on from there", file=sys.stderr)
+        print(f"{workdir}: saved at step {step}; the same command goes on from there", file=sys.stderr)
     return judged or []
 
 
@@ -224,6 +229,20 @@ def _loop(state: TrainState, run: _Run) -> tuple[TrainState, Mapping[str, Findin
     raise AssertionError("the last step returns")
 
 
+def _last_model(state: TrainState, run: _Run) -> ModelBundle:
+    """Returns the model of the last step; UserError if its loss, on the batch that would follow, is not finite.
+
+    The step after it sees the loss of any other state, and uses it up, as this one is.
+    """
+    last = run.bundle(state)
+    graphdef, variables = nnx.split(gathered_model(last.model))
+    kept = nnx.merge(graphdef, jax.tree.map(jnp.copy, variables))
+    step = int(state.step)
+    _, metrics = run.train_step(state, next(run.batches))
+    run.recorder.check(step, metrics)
+    return replace(last, model=kept)
+
+
 def _saved(
     abstract: TrainState, config: TrainConfig, checkpoints: Checkpoints, batches: grain.DatasetIterator
 ) -> TrainState | None:
@@ -241,12 +260,11 @@ def _saved(
     return state
 
 
-def _conclude(workdir: Path, state: TrainState, found: Mapping[str, Findings], run: _Run) -> list[JudgedModel] | None:
+def _conclude(workdir: Path, last: ModelBundle, found: Mapping[str, Findings], run: _Run) -> list[JudgedModel] | None:
     """Writes the last model and the best one, if there is one, with their scores; None if it was interrupted."""
-    last = run.bundle(state)
     steps = run.config.total_steps
     judged = [JudgedModel(selection=LAST, step=steps, found=found)]
-    judged[0].save(workdir, replace(last, model=gathered_model(last.model)), run.config)
+    judged[0].save(workdir, last, run.config)
     best = run.checkpoints.best if run.config.selection.evaluator is not None else None
     if best is not None:
         bundle = run.checkpoints.bundle(best)

@@ -45,15 +45,23 @@ class Recorder:
             self._progress = show_progress(start, steps)
             sinks = [JsonLines(workdir / RECORD, start), self._tensorboard]
 
-        def describe_last_good() -> str:
+        def give_up(step: int) -> str:
+            # What fails in the state that has seen `step` batches would fail again: it goes on from an earlier one.
+            checkpoints.give_up(step)
             last = checkpoints.latest
-            return f"{workdir}: no checkpoint yet" if last is None else f"{workdir}: the last good checkpoint is {last}"
+            return f"{workdir}: " + (
+                "no checkpoint is good, it begins anew" if last is None else f"the last good checkpoint is {last}"
+            )
 
-        self._metrics = MetricWriter(sinks, start, describe_last_good=describe_last_good)
+        self._metrics = MetricWriter(sinks, start, give_up=give_up)
 
     def metrics(self, step: int, metrics: Metrics) -> None:
         """Takes metrics of the model that has seen `step` batches; see `MetricWriter` for errors."""
         self._metrics.write(step, metrics)
+
+    def check(self, step: int, metrics: Metrics) -> None:
+        """UserError if one of these metrics of a step is not finite; they are not written."""
+        self._metrics.check(step, metrics)
 
     def finish_before(self, step: int) -> None:
         """Writes all metrics of steps before `step`; UserError if one is not finite."""

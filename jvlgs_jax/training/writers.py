@@ -37,10 +37,13 @@ class MetricWriter:
     arrive, so that nothing waits for a step that the device has only begun.
     """
 
-    def __init__(self, sinks: Sequence[Sink], start: int, *, describe_last_good: Callable[[], str]) -> None:
-        """Begins at step `start`; `describe_last_good` ends the message about a number that is not finite."""
+    def __init__(self, sinks: Sequence[Sink], start: int, *, give_up: Callable[[int], str]) -> None:
+        """Begins at step `start`.
+
+        `give_up` is told the step of a number that is not finite, and returns what ends the message about it.
+        """
         self._sinks = sinks
-        self._describe_last_good = describe_last_good
+        self._give_up = give_up
         self._step = start
         self._pending: dict[str, float | jax.Array] = {}
         self.latest: dict[str, float] = {}
@@ -58,16 +61,21 @@ class MetricWriter:
         """
         if not self._pending or self._step >= step:
             return
-        self.latest = {name: float(value) for name, value in self._pending.items()}
-        self._pending = {}
-        for name, value in self.latest.items():
-            if not math.isfinite(value):
-                raise UserError(
-                    f"{name} is {value} at step {self._step}: lower train.optimizer.learning_rate and run again; "
-                    f"{self._describe_last_good()}"
-                )
+        pending, self._pending = self._pending, {}
+        self.latest = self.check(self._step, pending)
         for sink in self._sinks:
             sink.write(self._step, self.latest)
+
+    def check(self, step: int, metrics: Metrics) -> dict[str, float]:
+        """Returns the metrics of a step as numbers; UserError if one is not finite."""
+        numbers = {name: float(value) for name, value in metrics.items()}
+        for name, value in numbers.items():
+            if not math.isfinite(value):
+                raise UserError(
+                    f"{name} is {value} at step {step}: lower train.optimizer.learning_rate and run again; "
+                    f"{self._give_up(step)}"
+                )
+        return numbers
 
     def __enter__(self) -> "MetricWriter":
         return self

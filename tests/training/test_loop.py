@@ -14,7 +14,7 @@ from jvlgs_jax.training import loop, regime
 from jvlgs_jax.training.chips import Chip
 from jvlgs_jax.training.config import EvaluatorConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig
-from training.toy import KILLED_CONFIG, ToyNetwork, toy_config, toy_train
+from training.toy import FROZEN, KILLED_CONFIG, ToyNetwork, toy_config, toy_train
 from training.two_processes import interrupting_after
 
 TESTS = Path(__file__).parents[1]
@@ -26,6 +26,10 @@ def weights(workdir: Path, name: str = "model") -> dict[str, np.ndarray]:
 
 def record(workdir: Path) -> list[dict]:
     return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+
+
+def saved(workdir: Path) -> list[str]:
+    return sorted(path.name for path in (workdir / "checkpoints").iterdir() if path.is_dir())
 
 
 def assert_same_training(one: Path, other: Path) -> None:
@@ -61,7 +65,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_during_a_save_and_run_again_ends_the_same(straight: Path, tmp_path: Path):
     process = run_until_killed(tmp_path, 60)
     assert process.wait(timeout=120) == -signal.SIGKILL
-    left = {path.name for path in (tmp_path / "checkpoints").iterdir() if path.is_dir()}
+    left = saved(tmp_path)
     assert any(name.startswith("60.") for name in left)
     assert "60" not in left
     toy_train(tmp_path, KILLED_CONFIG)
@@ -128,9 +132,28 @@ def test_a_loss_that_is_not_finite_stops_and_is_not_saved(tmp_path: Path, monkey
         return output._replace(logits=output.logits * np.nan)
 
     monkeypatch.setattr(ToyNetwork, "__call__", broken)
-    with pytest.raises(UserError, match=r"bce is nan at step 2.*learning_rate"):
+    with pytest.raises(UserError, match=r"bce is nan at step 2.*learning_rate.*no checkpoint is good, it begins anew"):
         toy_train(tmp_path, toy_config(steps=8))
-    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir() if path.is_dir()) == ["2"]
+    assert saved(tmp_path) == ["2.diverged"]
+
+
+@pytest.mark.slow
+def test_a_training_that_diverged_goes_on_from_a_state_whose_loss_was_finite(tmp_path: Path):
+    """After one step at this rate the kernels are as large as 1e38: finite, but the loss is not."""
+    wild = OptimizerConfig(learning_rate=1e38, frozen=FROZEN, ema_decay=0.9)
+    toy_train(tmp_path, toy_config(steps=2))
+    with pytest.raises(UserError, match=r"is (nan|inf) at step 3.*the last good checkpoint is 2$"):
+        toy_train(tmp_path, toy_config(steps=6, save_every=1, optimizer=wild))
+    assert saved(tmp_path) == ["2", "3.diverged"]
+    with pytest.raises(UserError, match=r"is (nan|inf) at step 3.*the last good checkpoint is 2$"):  # its last step
+        toy_train(tmp_path, toy_config(steps=3, optimizer=wild))
+    assert saved(tmp_path) == ["2", "3.diverged"]
+    assert {line["step"] for line in record(tmp_path)} == {0, 1, 2}
+    before = weights(tmp_path)
+    assert all(np.abs(value).max() < 1e6 for value in before.values())
+    toy_train(tmp_path, toy_config(steps=3))
+    assert any((before[path] != value).any() for path, value in weights(tmp_path).items())
+    assert saved(tmp_path) == ["2", "3", "3.diverged"]
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from jvlgs_jax.training.writers import RECORD, JsonLines, MetricWriter
 
 def writer_of(workdir: Path, start: int) -> MetricWriter:
     sinks = [JsonLines(workdir / RECORD, start)]
-    return MetricWriter(sinks, start, describe_last_good=lambda: "the last good checkpoint is 0")
+    return MetricWriter(sinks, start, give_up=lambda step: f"the last good checkpoint is {step - 1}")
 
 
 def record(workdir: Path) -> list[dict]:
