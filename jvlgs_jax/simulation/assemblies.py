@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from jvlgs_jax.simulation.draws import Draws
@@ -11,7 +12,6 @@ from jvlgs_jax.simulation.equipment import HOSTS, EquipmentParameters
 
 ASSEMBLY_KINDS = ("handwheel valve", "actuated valve", "flanged nozzle", "gauge", "box", "lamp", "elbow", "manifold")
 _COUNT = 26  # at most
-_PATCH = (48, 48)  # pixels around an assembly that are drawn
 # Parts by kind: middle (row, column), half height, half width, roundness (0 box to 1 ellipse), relative warmth; in
 # units of the assembly's size, rows downward.
 _PARTS = (
@@ -72,6 +72,9 @@ _PARTS = (
         (0.5, 0.85, 0.50, 0.08, 0.1, 0.0),
     ),
 )
+# How far each kind extends from its middle, in units of its size.
+_REACH = np.array([max(max(abs(p[0]) + p[2], abs(p[1]) + p[3]) for p in parts) for parts in _PARTS], np.float32)
+_RIM = 2  # pixels beyond it: softness and rounding
 
 
 class AssemblyParameters(NamedTuple):
@@ -88,18 +91,34 @@ class AssemblyParameters(NamedTuple):
     softness: Float[Array, " n"]
 
 
-def draw_assemblies(draw: Draws, equipment: EquipmentParameters, level: Float[Array, ""]) -> AssemblyParameters:
-    """Draws assemblies on the tops of bodies and along pipes and posts; `level` is the equipment's temperature."""
+def patch_side(height: int) -> int:
+    """Returns the side of the square, in pixels, that an assembly is drawn in, of a picture of this height."""
+    return 2 * round(height / 10)
+
+
+def draw_assemblies(
+    draw: Draws, equipment: EquipmentParameters, level: Float[Array, ""], height: int
+) -> AssemblyParameters:
+    """Draws assemblies on the tops of bodies and along pipes and posts.
+
+    Args:
+        draw: where chance comes from.
+        equipment: what carries them.
+        level: the equipment's temperature.
+        height: of the picture, in pixels; none is larger than its patch.
+    """
     host = draw.integer(HOSTS, (_COUNT,))
     on_top = jnp.stack([-jnp.ones(_COUNT), draw.uniform((-1.0, 1.0), (_COUNT,))], axis=-1)
     inside = draw.uniform((-0.9, 0.9), (_COUNT, 2))
     place = jnp.where(draw.chance(0.7, (_COUNT, 1)), on_top, inside)
+    kind = draw.integer(len(ASSEMBLY_KINDS), (_COUNT,))
+    largest = (patch_side(height) / 2 - _RIM) / jnp.asarray(_REACH)[kind]
     return AssemblyParameters(
-        kind=draw.integer(len(ASSEMBLY_KINDS), (_COUNT,)),
+        kind=kind,
         host=host,
         present=equipment.present[host] & draw.chance(0.85, (_COUNT,)),
         centre=equipment.centre[host] + equipment.half[host] * place,
-        size=equipment.spacing[host] * draw.uniform((0.3, 0.8), (_COUNT,)),
+        size=jnp.minimum(equipment.spacing[host] * draw.uniform((0.3, 0.8), (_COUNT,)), largest),
         mirrored=jnp.where(draw.chance(0.5, (_COUNT,)), 1.0, -1.0),
         temperature=level + 3.0 * draw.normal((_COUNT,)),
         contrast=draw.uniform((1.0, 9.0)) * draw.uniform((0.3, 1.0), (_COUNT,)),
@@ -114,16 +133,20 @@ def add_assemblies(
     assemblies: AssemblyParameters,
     *,
     margin: int,
+    side: int,
     gas_layer: Int[Array, ""],
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"], Float[Array, "h w"]]:
-    """Paints assemblies into a picture, into the share that equipment covers, and into that before the gas."""
+    """Paints assemblies into a picture, into the share that equipment covers, and into that before the gas.
+
+    Each is drawn in a square of `side` pixels, see `patch_side`, in a picture with a margin around the frame.
+    """
+    square = (side, side)
 
     def paint(maps: tuple[Array, Array, Array], item: AssemblyParameters) -> tuple[tuple[Array, Array, Array], None]:
         place = item.centre + margin
-        limit = jnp.array(picture.shape) - jnp.array(_PATCH)
-        corner = jnp.clip(jnp.round(place - jnp.array(_PATCH) / 2).astype(int), 0, limit)
-        share, tone = _assembly(item, place - corner)
-        patch, covered, front = (jax.lax.dynamic_slice(image, corner, _PATCH) for image in maps)
+        corner = jnp.clip(jnp.round(place - side / 2).astype(int), 0, jnp.array(picture.shape) - side)
+        share, tone = _assembly(item, place - corner, side)
+        patch, covered, front = (jax.lax.dynamic_slice(image, corner, square) for image in maps)
         patch = patch + (tone - patch) * share
         covered = jnp.maximum(covered, share)
         front = jnp.maximum(front, share * (item.host >= gas_layer))
@@ -134,11 +157,13 @@ def add_assemblies(
     return jax.lax.scan(paint, (picture, covered, front), assemblies)[0]
 
 
-def _assembly(item: AssemblyParameters, centre: Float[Array, "2"]) -> tuple[Float[Array, "a b"], Float[Array, "a b"]]:
+def _assembly(
+    item: AssemblyParameters, centre: Float[Array, "2"], side: int
+) -> tuple[Float[Array, "a b"], Float[Array, "a b"]]:
     """Returns the share of each pixel of the patch that the assembly covers, and its temperature there."""
-    row = (jnp.arange(_PATCH[0])[:, None] - centre[0]) / item.size
-    column = (jnp.arange(_PATCH[1])[None] - centre[1]) / item.size * item.mirrored
-    share, tone = jnp.zeros(_PATCH), jnp.zeros(_PATCH)
+    row = (jnp.arange(side)[:, None] - centre[0]) / item.size
+    column = (jnp.arange(side)[None] - centre[1]) / item.size * item.mirrored
+    share, tone = jnp.zeros((side, side)), jnp.zeros((side, side))
     for part in range(len(_PARTS[0])):
         middle_row, middle_column, tall, wide, roundness, warmth = (
             jnp.asarray(_PARTS)[item.kind, part, i] for i in range(6)
@@ -147,6 +172,9 @@ def _assembly(item: AssemblyParameters, centre: Float[Array, "2"]) -> tuple[Floa
         power = jnp.where(roundness > 0.5, 2.0, 6.0)
         reach = (jnp.abs(down) ** power + jnp.abs(across) ** power + 1e-6) ** (1 / power)
         distance = (reach - 1) * jnp.minimum(tall, wide) * item.size
+        # By the smaller half alone a slender part would fade far beyond its ends.
+        beyond = jnp.maximum((jnp.abs(down) - 1) * tall, (jnp.abs(across) - 1) * wide) * item.size
+        distance = jnp.maximum(distance, beyond)
         cover = jnp.clip(0.5 - distance / item.softness, 0, 1)
         bulge = 0.5 - 0.5 * jnp.minimum(reach, 1) ** 2 - 0.35 * jnp.clip(down, -1, 1)
         tone = tone + (item.temperature + item.contrast * (warmth + bulge) - tone) * cover

@@ -11,6 +11,7 @@ from jvlgs_jax.simulation.draws import Draws
 from jvlgs_jax.simulation.scenery import MARGIN, SceneryParameters
 
 _SHADING_MODES = 4  # cosines each way of the drifting shading
+_RIM = 2.0  # pixels of the margin that shake and pan leave
 
 
 class CameraParameters(NamedTuple):
@@ -52,6 +53,8 @@ def draw_camera(draw: Draws, config: CameraConfig, scene: SceneryParameters, fra
     modes = (_SHADING_MODES, _SHADING_MODES)
     falling = 1 / (1 + jnp.hypot(*jnp.mgrid[:_SHADING_MODES, :_SHADING_MODES].astype(jnp.float32)))
     pan_angle, pan_speed = draw.phase(), draw.log_uniform(config.pan_speed) * draw.chance(config.pan)
+    # In a long clip a pan is slower, or it would stop dead at the end of the margin.
+    pan_speed *= min(1.0, (MARGIN - config.vibration[1] - _RIM) / (config.pan_speed[1] * frame_count))
 
     def swing(amplitude: tuple[float, float]) -> Float[Array, "3"]:
         return jnp.stack([draw.uniform(amplitude), draw.log_uniform(config.drift_period), draw.phase()])
@@ -147,7 +150,7 @@ def with_bad_pixels(grey: Float[Array, "h w"], bad: Bool[Array, "h w"]) -> Float
 def interlace(
     grey: Float[Array, "h w"], previous: Float[Array, "h w"], interlaced: Bool[Array, ""]
 ) -> Float[Array, "h w"]:
-    """Takes every other row from half a frame earlier."""
+    """Takes every other row from half a frame earlier, as the mean of this frame and the one before."""
     odd = (jnp.arange(grey.shape[0]) % 2 == 1)[:, None]
     return jnp.where(odd & interlaced, (grey + previous) / 2, grey)
 

@@ -1,5 +1,6 @@
 """People, vehicles, birds and insects: each a handful of capsules whose ends swing, drawn where it is now."""
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -11,7 +12,9 @@ from jvlgs_jax.simulation.draws import Draws
 from jvlgs_jax.simulation.scenery import MARGIN
 
 MOVER_KINDS = ("person", "vehicle", "bird", "insect")
-_PATCH = (128, 144)  # pixels around a mover that are drawn; larger movers are cut
+_LARGEST = 0.51  # of a mover, share of the picture's height
+_REACH = 0.51  # how far any mover extends from its middle, in units of its size
+_RIM = 2.0  # pixels beyond it: softness and rounding
 # Capsules by kind: start (row, column), end (row, column), radius, swing of the end (row, column), relative warmth;
 # in units of the mover's size, rows downward, the mover facing right.
 _CAPSULES = (
@@ -78,7 +81,7 @@ def draw_movers(
     n = config.mover_count
     kind = draw.category(config.movers, (n,))
     low, high = (jnp.asarray(_SIZES)[kind] * jnp.asarray(config.mover_size)).T * height
-    mover_size = low * (high / low) ** draw.uniform((0.0, 1.0), (n,))
+    mover_size = jnp.minimum(low * (high / low) ** draw.uniform((0.0, 1.0), (n,)), _LARGEST * height)
     slow, fast = (jnp.asarray(_SPEEDS)[kind] * jnp.asarray(config.mover_speed)).T * width
     speed = slow * (fast / slow) ** draw.uniform((0.0, 1.0), (n,)) * jnp.where(draw.chance(0.12, (n,)), 0, 1)
     heading = jnp.where(draw.chance(0.5, (n,)), 1.0, -1.0)
@@ -115,9 +118,9 @@ def add_movers(
     picture: Float[Array, "h w"], movers: MoverParameters, time: Float[Array, ""]
 ) -> tuple[Float[Array, "h w"], Float[Array, "h w"]]:
     """Paints the movers at `time` into a picture with margins; returns it and the share that near ones cover."""
-
     height, width = picture.shape
-    size = (min(_PATCH[0], height), min(_PATCH[1], width))
+    side = 2 * math.ceil(_REACH * _LARGEST * (height - 2 * MARGIN) + _RIM)
+    size = (min(side, height), min(side, width))
 
     def paint(maps: tuple[Array, Array], mover: MoverParameters) -> tuple[tuple[Array, Array], None]:
         picture, front = maps
@@ -132,6 +135,11 @@ def add_movers(
         return (picture, jax.lax.dynamic_update_slice(front, covered, corner)), None
 
     return jax.lax.scan(paint, (picture, jnp.zeros_like(picture)), movers)[0]
+
+
+def travel(movers: MoverParameters, times: Float[Array, " t"]) -> Float[Array, "n t 2"]:
+    """Returns where the middle of each mover is: row and column, in pixels of a camera that stands still."""
+    return jax.vmap(jax.vmap(_place, in_axes=(None, 0)), in_axes=(0, None))(movers, times)
 
 
 def _place(mover: MoverParameters, time: Float[Array, ""]) -> Float[Array, "2"]:

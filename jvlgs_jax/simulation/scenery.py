@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from jvlgs_jax.simulation.assemblies import AssemblyParameters, add_assemblies, draw_assemblies
+from jvlgs_jax.simulation.assemblies import AssemblyParameters, add_assemblies, draw_assemblies, patch_side
 from jvlgs_jax.simulation.config import SceneryConfig
 from jvlgs_jax.simulation.draws import Draws
 from jvlgs_jax.simulation.equipment import BODIES_AND_PIPES, EquipmentParameters, draw_equipment
@@ -86,12 +86,12 @@ def draw_scenery(
         equipment_level=level,
         equipment=(equipment := draw_equipment(draw, config, size, horizon, level)),
         hot_spot=jnp.stack([spot_row, spot_column, draw.uniform((0.6, 3.5), (spots,)), heat], axis=-1),
-        gas_layer=jnp.where(draw.chance(0.6), 99, draw.integer(BODIES_AND_PIPES)),
+        gas_layer=jnp.where(draw.chance(0.6), len(equipment.kind), draw.integer(BODIES_AND_PIPES)),
         blur=blur,
         key=(key := draw.key()),
         # From a key of their own, so that all else in a clip is as it would be without them.
         surfaces=draw_surfaces(detail := Draws(jax.random.fold_in(key, 2)), equipment),
-        assemblies=draw_assemblies(detail, equipment, level),
+        assemblies=draw_assemblies(detail, equipment, level, height),
     )
 
 
@@ -122,7 +122,7 @@ def render_scenery(scene: SceneryParameters, size: tuple[int, int]) -> Scenery:
         picture, scene.equipment, scene.surfaces, row, column, 0.6 * scene.texture * noise[0], scene.gas_layer
     )
     picture, equipment, front = add_assemblies(
-        picture, equipment, front, scene.assemblies, margin=MARGIN, gas_layer=scene.gas_layer
+        picture, equipment, front, scene.assemblies, margin=MARGIN, side=patch_side(size[0]), gas_layer=scene.gas_layer
     )
     top, left, radius, heat = scene.hot_spot.T[:, :, None]
     down = jnp.exp(-((row.T - top) ** 2) / (2 * radius**2))
@@ -148,7 +148,7 @@ def _smooth(field: Float[Array, "h w"], radius: int) -> Float[Array, "h w"]:
 
 
 def gaussian_blur(images: Float[Array, "*b h w"], deviation: Float[Array, ""]) -> Float[Array, "*b h w"]:
-    """Blurs by a Gaussian of up to 1.5 pixels; edges are repeated."""
+    """Blurs by a Gaussian of up to `config.MOST_BLUR` pixels; edges are repeated."""
     weights = jnp.exp(-0.5 * (jnp.arange(-4, 5) / jnp.maximum(deviation, 0.1)) ** 2)
     weights = weights / weights.sum()
     for axis in (-2, -1):

@@ -1,7 +1,11 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from jvlgs_jax.simulation.movers import MOVER_KINDS, MoverParameters, add_movers
+from jvlgs_jax.simulation.config import DistractorConfig
+from jvlgs_jax.simulation.draws import Draws
+from jvlgs_jax.simulation.movers import MOVER_KINDS, MoverParameters, add_movers, draw_movers, travel
 from jvlgs_jax.simulation.scenery import MARGIN
 
 PLACE = 60  # row and column in the frame
@@ -39,8 +43,21 @@ def test_movers_have_parts_of_their_own_warmth():
     assert at(person, 22, 0) == 1.0  # between legs in mid-stride
 
 
-def test_a_person_of_half_the_picture_is_drawn_whole_at_the_rim_too():
-    clear = jnp.full((160, 160), 1.0)
-    person = np.asarray(add_movers(clear, standing("person", size=110.0), jnp.float32(0))[0])
-    rows = np.flatnonzero((person != 1.0).any(axis=1))
-    assert np.ptp(rows) > 0.9 * 110
+@pytest.mark.parametrize(("kind", "axis"), [("person", 0), ("vehicle", 1), ("bird", 1)])
+@pytest.mark.parametrize("height", [240, 480])
+def test_a_mover_of_half_the_picture_is_drawn_whole_at_the_rim_too(kind, axis, height):
+    clear = jnp.full((height + 2 * MARGIN, height + 2 * MARGIN), 1.0)
+    largest = standing(kind, size=0.51 * height)._replace(start=jnp.full((1, 2), 0.28 * height))
+    covered = np.flatnonzero((np.asarray(add_movers(clear, largest, jnp.float32(0))[0]) != 1.0).any(axis=1 - axis))
+    assert np.ptp(covered) > 0.9 * 0.51 * height
+
+
+def test_no_mover_is_larger_than_half_the_picture():
+    giants = DistractorConfig(mover_size=(9.0, 9.0), mover_count=20, moving=1.0)
+    sizes = jax.jit(lambda key: draw_movers(Draws(key), giants, (240, 320), jnp.float32(100), 32).size)
+    assert float(sizes(jax.random.key(0)).max()) == pytest.approx(0.51 * 240)
+
+
+def test_travel_is_the_way_of_each_mover():
+    movers = standing("person")._replace(velocity=jnp.array([[0.5, -2.0]]))
+    np.testing.assert_allclose(travel(movers, jnp.array([0.0, 10.0])), [[[60, 60], [65, 40]]])
