@@ -54,13 +54,16 @@ def eddies(flow: FlowParameters, size: tuple[int, int]) -> EvolvingNoise:
     return noise._replace(spectrum=noise.spectrum / jnp.sqrt(energy))
 
 
-def velocity(flow: FlowParameters, noise: EvolvingNoise, time: Float[Array, ""], *, fastest: float) -> Velocity:
-    """Returns the wind at `time` (frames); slowed down as a whole where a speed would pass `fastest`."""
+def velocity(flow: FlowParameters, noise: EvolvingNoise, time: Float[Array, ""]) -> Velocity:
+    """Returns the wind at `time` (frames)."""
     stream = _stream_function(flow, noise, time)
-    across = jnp.diff(stream, axis=0)
-    down = -jnp.diff(stream, axis=1)
-    slowdown = jnp.minimum(1, fastest / jnp.maximum(jnp.abs(across).max(), jnp.abs(down).max()))
-    return Velocity(across * slowdown, down * slowdown)
+    return Velocity(jnp.diff(stream, axis=0), -jnp.diff(stream, axis=1))
+
+
+def slowed(wind: Velocity, fastest: float) -> tuple[Velocity, Float[Array, ""]]:
+    """Returns the wind, slowed as a whole where a speed would pass `fastest`, and the factor by which it is."""
+    factor = jnp.minimum(1, fastest / jnp.maximum(jnp.abs(wind.across).max(), jnp.abs(wind.down).max()))
+    return Velocity(wind.across * factor, wind.down * factor), factor
 
 
 def divergence(velocity: Velocity) -> Float[Array, "h w"]:

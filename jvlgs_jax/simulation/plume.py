@@ -2,7 +2,8 @@
 
 The grid is a square patch of the picture, each cell `cell` pixels wide, with the source upwind: small and large plumes
 have the same detail. Density is 1 where gas leaves the source into the mean wind, thins as the plume widens, and
-decays with a lifetime (dispersed below detection; for steam, evaporated).
+decays with a lifetime (dispersed below detection; for steam, evaporated). A wind too fast to be computed is slowed as a
+whole, source included; lifetime and wisps go by the wind as it was drawn.
 """
 
 from typing import NamedTuple
@@ -13,7 +14,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from jvlgs_jax.simulation.config import PlumeConfig
 from jvlgs_jax.simulation.draws import Draws
-from jvlgs_jax.simulation.flow import FlowParameters, eddies, velocity
+from jvlgs_jax.simulation.flow import FlowParameters, eddies, slowed, velocity
 from jvlgs_jax.simulation.spectral_noise import EvolvingNoise, evolving_noise, power_law
 from jvlgs_jax.simulation.transport import carry
 
@@ -25,6 +26,7 @@ _FINE = 2  # wisps are finer than the flow's cells
 _UPWIND = 0.36  # of the grid: how far the source stands off its middle
 _FADE = 20  # cells over which gas fades out at the grid's edge
 _ONSET_FRAMES = 4.0  # in which a leak rises to its full rate
+_LEAST_RELEASE = 0.05  # of a puffing source between its puffs, so that gas comes out from onset to stop
 SOURCE_KINDS = ("point", "line", "flange", "vent")
 _SOURCE_SHAPES = ((1.0, 1.0), (1.0, 3.5), (2.0, 1.2), (1.6, 2.6))  # radii down and across, relative
 
@@ -48,10 +50,10 @@ class PlumeParameters(NamedTuple):
     temperature: Float[Array, ""]
     wisps: Float[Array, ""]  # deviation of the logarithm of the optical depth
     wisp_scale: Float[Array, ""]  # cells
-    profile: Float[Array, ""]  # power of density that the optical depth follows
-    interface: Float[Array, ""]  # optical depth at which gas ends in clean air; 0 where it thins without an edge
     cell: Float[Array, ""]  # pixels
     place: Float[Array, "2"]  # of the source: row, column in pixels of the frame
+    profile: Float[Array, ""]  # power of density that the optical depth follows
+    interface: Float[Array, ""]  # optical depth at which gas ends in clean air; 0 where it thins without an edge
     key: Key[Array, ""]
 
 
@@ -73,14 +75,14 @@ def draw_flow(draw: Draws, config: PlumeConfig) -> FlowParameters:
     ahead = jnp.stack(
         [direction[0] * turn[0] - direction[1] * turn[1], direction[0] * turn[1] + direction[1] * turn[0]]
     )
-    radius = draw.uniform((2.0, 6.0)) * draw.chance(0.1)
+    radius = draw.uniform((2.0, 6.0)) * draw.chance(config.obstacle)
     return FlowParameters(
         wind=speed * direction,
-        shear=draw.uniform((-0.6, 0.6)),
-        gust=speed * draw.uniform((0.0, 0.35), (2,)),
+        shear=draw.uniform(config.shear),
+        gust=speed * draw.uniform(config.gust, (2,)),
         gust_period=draw.log_uniform((40.0, 400.0), (2,)),
         gust_phase=draw.phase((2,)),
-        updraught=speed * draw.uniform((0.0, 0.6)),
+        updraught=speed * draw.uniform(config.updraught),
         updraught_width=draw.uniform((5.0, 20.0)),
         source=source,
         turbulence=speed * draw.log_uniform(config.turbulence),
@@ -104,19 +106,19 @@ def plume_fields(plume: PlumeParameters) -> PlumeFields:
 
 
 def release(plume: PlumeParameters, time: Float[Array, ""]) -> Float[Array, ""]:
-    """Returns the rate of the source at `time`, 0 before onset and from stop on; about 1 on average between."""
+    """Returns the rate of the source at `time`: about 1 on average, above 0 from onset to stop and 0 at other times."""
     rising = jnp.clip((time - plume.onset + 1) / _ONSET_FRAMES, 0, 1)
     swings = jnp.sin(2 * jnp.pi * time / plume.puff_period + plume.puff_phase)
     puffs = 1 + plume.intermittency * (0.7 * swings[0] + 0.5 * swings[1])
-    return jnp.where((time >= plume.onset) & (time < plume.stop), rising * jnp.maximum(puffs, 0), 0)
+    return jnp.where((time >= plume.onset) & (time < plume.stop), rising * jnp.maximum(puffs, _LEAST_RELEASE), 0)
 
 
 def advance(
     density: Float[Array, "n n"], plume: PlumeParameters, fields: PlumeFields, time: Float[Array, ""]
 ) -> Float[Array, "n n"]:
     """Returns the density one frame on, at `time`."""
-    wind = velocity(plume.flow, fields.eddies, time, fastest=_FASTEST)
-    source = release(plume, time) * _footprint(plume, time)
+    wind, slowdown = slowed(velocity(plume.flow, fields.eddies, time), _FASTEST)
+    source = release(plume, time) * slowdown * _footprint(plume, time)
     step = 1 / SUBSTEPS
 
     def substep(_: Int[Array, ""] | int, density: Float[Array, "n n"]) -> Float[Array, "n n"]:
