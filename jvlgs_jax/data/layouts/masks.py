@@ -1,17 +1,19 @@
 """Where the truth of a scene is: image files in one of the encodings in use, or a video."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import cv2
 import numpy as np
 from jaxtyping import UInt8
 
-from jvlgs_jax.data.images import list_images, read_image
+from jvlgs_jax.data.images import is_grey, list_images, read_image
 from jvlgs_jax.data.layouts.scene_files import Mask
 from jvlgs_jax.data.planes import luma
 from jvlgs_jax.data.video_frames import decode_colors
@@ -22,6 +24,13 @@ GAS, IGNORE = 1, 255  # in masks of class indices
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_COLOR, _PALETTE = 25, 3  # offset in the header, and its value
+
+
+class _Content(NamedTuple):
+    """Which values a mask file stores, and whether they are indices into a palette."""
+
+    values: set[int]
+    palette: bool
 
 
 class Encoding(Enum):
@@ -70,7 +79,7 @@ class MaskFiles:
         return (None if file is None else Mask(self.read(file), file) for file in self.files)
 
     def read(self, file: Path) -> UInt8[np.ndarray, "h w"]:
-        """Returns one mask, 1 where there is gas."""
+        """Returns one mask, 1 where there is gas; UserError where it is damaged or its encoding is not the others'."""
         levels, palette = _read_levels(file)
         values = _values(levels)
         if self.encoding is Encoding.INDEX:
@@ -89,15 +98,24 @@ class MaskFiles:
                 f"{file}: grey level {min(values - {0, 255})}, masks here hold 0 and 255, or classes 0 and 1: "
                 "export the mask without smoothing, as PNG"
             )
-        return (levels > (HALF_GREY if self.threshold is None else self.threshold)).astype(np.uint8)
+        threshold = HALF_GREY if self.threshold is None else self.threshold
+        if values != {0} and self._brightest <= threshold:
+            raise UserError(
+                f"{file}: grey levels up to {max(values)}, gas is brighter than {threshold}, and no mask beside it "
+                "shows any: export gas as 255 and the rest as 0, or choose a lower threshold"
+            )
+        return (levels > threshold).astype(np.uint8)
 
     @cached_property
     def encoding(self) -> Encoding:
-        """What most of the files hold; files that cannot be read do not count."""
-        votes = [vote for vote in self._votes if vote is not None]
-        if self.threshold is not None and Encoding.SOFT in votes:
+        """What most of the files hold; files that cannot be read do not count.
+
+        Soft masks are hard or faint in places, so that some of 0 and 255, or of 0 and 1, may be among them.
+        """
+        votes = Counter(map(_vote, self._contents))
+        if self.threshold is not None and votes[Encoding.SOFT] >= max(1, votes[Encoding.INDEX]):
             return Encoding.SOFT
-        return Encoding.INDEX if votes.count(Encoding.INDEX) > votes.count(Encoding.BINARY) else Encoding.BINARY
+        return Encoding.INDEX if votes[Encoding.INDEX] > votes[Encoding.BINARY] else Encoding.BINARY
 
     def _mixed(self, file: Path, found: Encoding) -> UserError:
         return UserError(
@@ -105,13 +123,18 @@ class MaskFiles:
         )
 
     @cached_property
-    def _votes(self) -> list[Encoding | None]:
-        return [_vote(file) for file in self.files if file is not None]
+    def _contents(self) -> list[_Content]:
+        contents = (_content(file) for file in self.files if file is not None)
+        return [content for content in contents if content is not None]
 
     @cached_property
     def _ignores(self) -> bool:
         """Whether some mask holds gas and pixels to ignore, so that 0 and 255 may be a mask without gas."""
-        return any({GAS, IGNORE} <= _values_or_none(file) <= {0, GAS, IGNORE} for file in self.files if file)
+        return any({GAS, IGNORE} <= values <= {0, GAS, IGNORE} for values, _ in self._contents)
+
+    @cached_property
+    def _brightest(self) -> int:
+        return max((max(values) for values, _ in self._contents), default=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,11 +195,15 @@ def _named_like(image: Path, folder: Path) -> Path:
 
 
 def _read_levels(file: Path) -> tuple[UInt8[np.ndarray, "h w"], bool]:
-    """Returns the stored levels and whether they are indices into a palette."""
+    """Returns the stored levels and whether they are indices into a palette; UserError for colours."""
     header = file.read_bytes()[: _PNG_COLOR + 1]
-    if header.startswith(_PNG) and header[-1] == _PALETTE:
+    png = header.startswith(_PNG)
+    if png and header[-1] == _PALETTE:
         return _read_palette_indices(file), True
-    return luma(read_image(file)), False
+    image = read_image(file)
+    if not (np.array_equal(image, image[..., :1].repeat(3, axis=-1)) if png else is_grey(image)):
+        raise UserError(f"{file}: colours, masks are grey or have a palette: export gas as 255 and the rest as 0")
+    return luma(image), False
 
 
 def _read_palette_indices(file: Path) -> UInt8[np.ndarray, "h w"]:
@@ -193,19 +220,16 @@ def _values(levels: UInt8[np.ndarray, "h w"]) -> set[int]:
     return set(np.flatnonzero(cv2.calcHist([levels], [0], None, [256], [0, 256])).tolist())
 
 
-def _values_or_none(file: Path) -> set[int]:
-    try:
-        return _values(_read_levels(file)[0])
-    except (UserError, OSError):
-        return set()
-
-
-def _vote(file: Path) -> Encoding | None:
+def _content(file: Path) -> _Content | None:
     try:
         levels, palette = _read_levels(file)
     except (UserError, OSError):
         return None  # named when its scene is read
-    values = _values(levels)
+    return _Content(_values(levels), palette)
+
+
+def _vote(content: _Content) -> Encoding | None:
+    values, palette = content
     if palette:
         return Encoding.INDEX
     if values == {0}:

@@ -15,9 +15,10 @@ def simgas(tmp_path, write_video):
 
 @pytest.fixture
 def folders(tmp_path):
-    for kind in ("images", "masks"):
+    for kind, levels in (("images", (60, 60)), ("masks", (60, 130))):
         (tmp_path / "site" / kind).mkdir(parents=True)
-        cv2.imwrite(str(tmp_path / "site" / kind / "1.png"), np.full((8, 8), 60, np.uint8))
+        for number, level in enumerate(levels):
+            cv2.imwrite(str(tmp_path / "site" / kind / f"{number}.png"), np.full((8, 8), level, np.uint8))
     return tmp_path
 
 
@@ -30,7 +31,7 @@ def test_simgas_is_recognised_with_its_own_threshold(simgas):
 def test_jvlgs_folders_are_recognised_with_their_own_threshold(folders):
     (scene,) = load_scenes(folders)
     assert scene.name == "site"
-    assert not scene.has_leak.any()
+    assert scene.has_leak.tolist() == [False, True]
 
 
 def test_the_threshold_can_be_chosen(folders):

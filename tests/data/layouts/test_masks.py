@@ -63,6 +63,45 @@ def test_a_faint_soft_mask_is_not_taken_for_classes(tmp_path, write_image):
     assert (faint.gas.any(), clear.gas.any()) == (False, True)
 
 
+def test_soft_masks_are_hard_in_some_frames_and_faint_in_others(tmp_path, write_image):
+    stored = [255 * GAS, 255 * GAS, 255 * GAS, 90 * GAS, GAS]
+    files = [write_image(tmp_path / f"{n}.png", mask) for n, mask in enumerate(stored)]
+    assert [mask.gas.any() for mask in masks(files, threshold=20)] == [True, True, True, True, False]
+
+
+@pytest.mark.parametrize("level", [2, 200])
+def test_a_stray_level_in_one_mask_of_classes_makes_none_of_them_soft(tmp_path, write_image, level):
+    stray = GAS.copy()
+    stray[0, 0] = level
+    files = [write_image(tmp_path / f"{n}.png", mask) for n, mask in enumerate((GAS, GAS, GAS, stray))]
+    for file in files[:3]:
+        np.testing.assert_array_equal(masks(files, threshold=127).read(file), GAS)
+    with pytest.raises(UserError, match=rf"3\.png: class {level}, the classes are 0"):
+        list(masks(files, threshold=127))
+
+
+def test_masks_none_of_which_reaches_the_threshold_are_refused(tmp_path, write_image):
+    files = [write_image(tmp_path / f"{n}.png", level * GAS) for n, level in enumerate((0, 2, 76))]
+    with pytest.raises(UserError, match=r"1\.png: grey levels up to 2, gas is brighter than 127, and no mask"):
+        list(masks(files, threshold=127))
+    assert [mask.gas.any() for mask in masks(files, threshold=20)] == [False, False, True]
+    assert not any(mask.gas.any() for mask in masks(files[:1], threshold=127))
+
+
+@pytest.mark.parametrize("color", [(0, 0, 255), (0, 255, 0), (0, 0, 1)])
+@pytest.mark.parametrize("threshold", [None, 127])
+def test_masks_in_colours_are_refused(tmp_path, write_image, color, threshold):
+    file = write_image(tmp_path / "1.png", GAS[..., None] * np.array(color, np.uint8))
+    with pytest.raises(UserError, match=r"1\.png: colours, masks are grey or have a palette: export gas as 255"):
+        list(masks([file], threshold))
+
+
+def test_grey_masks_in_three_channels_are_read(tmp_path, write_image):
+    files = [write_image(tmp_path / name, np.stack([255 * GAS] * 3, axis=-1)) for name in ("1.png", "2.jpg")]
+    for mask in masks(files, threshold=127):
+        np.testing.assert_array_equal(mask.gas, GAS)
+
+
 def test_masks_are_named_like_their_images_or_with_png(tmp_path, write_image):
     images = tuple(write_image(tmp_path / "images" / name, 0) for name in ("1.jpg", "2.jpg"))
     write_image(tmp_path / "masks" / "1.jpg", 0)

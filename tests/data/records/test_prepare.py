@@ -51,11 +51,13 @@ def test_what_is_prepared_is_checked_without_the_raw_data(raw, tmp_path):
 def test_a_configuration_is_checked_by_itself(tmp_path):
     for kind in ("images", "masks"):
         (tmp_path / "raw" / "7" / kind).mkdir(parents=True)
-        cv2.imwrite(str(tmp_path / "raw" / "7" / kind / "1.png"), np.full((8, 12), 90, np.uint8))
+        for number, level in enumerate((90, 140)):
+            cv2.imwrite(str(tmp_path / "raw" / "7" / kind / f"{number}.png"), np.full((8, 12), level, np.uint8))
     for configuration in ("over_20", "over_127"):
         prepare(f"simgas/{configuration}", manual_dir=tmp_path / "raw", data_dir=tmp_path)
-    (default,) = prepare("simgas", manual_dir=None, data_dir=tmp_path).scenes
-    assert default.info.leak.all()
+    for name, leak in {"simgas": [True, True], "simgas/over_127": [False, True]}.items():
+        (scene,) = prepare(name, manual_dir=None, data_dir=tmp_path).scenes
+        assert scene.info.leak.tolist() == leak
 
 
 @pytest.mark.parametrize(
