@@ -1,7 +1,10 @@
 """`jvlgs prepare --dataset NAME --manual-dir DIR --data-dir DIR`: builds a dataset, or checks one that is built."""
 
 import argparse
+import difflib
 from pathlib import Path
+
+from jvlgs_jax.errors import UserError
 
 ACCEPTS_CONFIG_OVERRIDES = True
 PREVIEWED_CLIPS = 6
@@ -55,6 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Builds or checks the dataset, and prints a table of its scenes."""
+    _check_overrides(args)
+
     # Imported here, so that `jvlgs prepare --help` need not wait for JAX and TFDS.
     from jvlgs_jax.data.records.index import find_dataset
     from jvlgs_jax.data.records.prepare import prepare
@@ -76,6 +81,18 @@ def run(args: argparse.Namespace) -> int:
     if args.preview is not None:
         _draw_preview(args)
     return 0
+
+
+def _check_overrides(args: argparse.Namespace) -> None:
+    """UserError for an argument that is neither one of this verb's nor a setting of the clips that --preview draws."""
+    for argument in args.config_overrides:
+        if not argument.startswith("--config."):
+            options = [f"--{name.replace('_', '-')}" for name in vars(args) if name != "config_overrides"]
+            nearest = difflib.get_close_matches(argument.partition("=")[0], options, n=1)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"the options are {', '.join(options)}"
+            raise UserError(f"unknown argument '{argument}': {hint}")
+        if args.config is None or args.preview is None:
+            raise UserError(f"{argument}: changes the clips that --preview draws: give --preview=PNG and --config=FILE")
 
 
 def _draw_preview(args: argparse.Namespace) -> None:

@@ -1,3 +1,5 @@
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -66,3 +68,22 @@ def test_it_shows_splits_and_draws_what_the_network_sees(raw, tmp_path, capsys):
     assert "clips.png: 6 clips" in printed
     sheet = cv2.imread(str(tmp_path / "clips.png"))
     assert sheet.shape[1] == 3 * (64 + 4)  # a column a frame
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--skipbad", r"unknown argument '--skipbad': did you mean --skip-bad\?"),
+        ("--threshold=20", "unknown argument '--threshold=20': the options are --dataset, --manual-dir, "),
+        ("--config.data.input_size=(32,64)", "give --preview=PNG and --config=FILE"),
+    ],
+)
+def test_an_argument_that_nothing_would_read_is_refused_before_anything_is_built(
+    raw, tmp_path, capsys, argument, message
+):
+    data = tmp_path / "data"
+    assert main(["prepare", "--dataset=simgas", f"--data-dir={data}", f"--manual-dir={raw}", argument]) == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error)
+    assert error.count("\n") == 1
+    assert not data.exists()
