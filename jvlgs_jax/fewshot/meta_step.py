@@ -7,10 +7,11 @@ from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import nnx
 from jax.sharding import NamedSharding, PartitionSpec
-from jaxtyping import PyTree
+from jaxtyping import Array, Int, PyTree
 
 from jvlgs_jax.data.episodes import Episode
 from jvlgs_jax.fewshot import outer_loop
@@ -72,7 +73,7 @@ def make_meta_step(
     def meta_step(state: TrainState, tasks: Episode) -> tuple[TrainState, Metrics]:
         count = jax.tree.leaves(tasks)[0].shape[0]
         groups = max(count // (place.mesh.size * abreast), 1)
-        found = [gradient_of(state, tasks, group, groups) for group in range(groups)]
+        found = [gradient_of(state, tasks, np.int32(group), groups) for group in range(groups)]
         return move(state, jax.tree.map(lambda *of_groups: jnp.stack(of_groups).mean(0), *found))
 
     return meta_step
@@ -104,10 +105,12 @@ def _group_gradient(learner: MetaLearner, parts: StepParts, place: NamedSharding
             found = outer_loop.meta_gradient(learner, task_loss, meta, prepared, key)
         return jax.tree.map(lambda x: jax.lax.pmean(x, _DEVICES), found)
 
-    @partial(jax.jit, static_argnames=("group", "groups"))
-    def gradient_of(state: TrainState, tasks: Episode, group: int, groups: int) -> TaskGradient:
+    @partial(jax.jit, static_argnames="groups")
+    def gradient_of(state: TrainState, tasks: Episode, group: Int[Array, ""], groups: int) -> TaskGradient:
         state = jax.lax.with_sharding_constraint(state, place)
-        of_group = jax.tree.map(lambda x: x.reshape(-1, groups, *x.shape[1:])[:, group], tasks)
+        of_group = jax.tree.map(
+            lambda x: jax.lax.dynamic_index_in_dim(x.reshape(-1, groups, *x.shape[1:]), group, 1, keepdims=False), tasks
+        )
         # The optimizer's memory stays out of it, but for the step sizes.
         state = replace(state, opt_state=cast(optax.OptState, _memory(state)._replace(optimizer=())), ema=None)
         return jax.shard_map(of_own_tasks, mesh=place.mesh, in_specs=(whole, rows), out_specs=whole)(state, of_group)

@@ -15,7 +15,9 @@ from jvlgs_jax.data.episodes import Episode
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, tokenize
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.experiment import from_config_dict, load_experiment
+from jvlgs_jax.fewshot import outer_loop
 from jvlgs_jax.fewshot.meta_training import MetaTraining
+from jvlgs_jax.fewshot.outer_loop import meta_gradient
 from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.config import EvaluatorConfig, SelectionConfig
@@ -82,6 +84,16 @@ def test_devices_and_groups_of_tasks_change_nothing(tmp_path: Path):
     for name in ("one_by_one", "eight"):
         for path, value in learned(tmp_path / "one").items():
             np.testing.assert_allclose(learned(tmp_path / name)[path], value, rtol=1e-4, atol=1e-5, err_msg=path)
+
+
+@pytest.mark.slow
+def test_one_program_serves_all_groups_of_tasks(monkeypatch: pytest.MonkeyPatch):
+    traced = []
+    monkeypatch.setattr(outer_loop, "meta_gradient", lambda *args: traced.append(args) or meta_gradient(*args))
+    regime = MetaTraining(meta_config(abreast=1))  # two groups of one task
+    program = training_program(task_network, DATA, train_config(), regime=regime)
+    jax.eval_shape(program.step(TrainedPrompts(tokenize(DEFAULT_PROMPTS))), program.shapes, program.batch)
+    assert len(traced) == 1
 
 
 def test_tasks_that_the_devices_cannot_share_are_refused():
