@@ -116,12 +116,15 @@ def predict(
             if isinstance(video, LiveVideo) and time.monotonic() - published > PUBLISHED_EVERY_S:
                 recorder.publish(output, origin, identity)
                 published = time.monotonic()
+        if not recorder.summary.frames:
+            raise UserError(f"{video.name}: ended before its first frame: let it run longer")
         for event in progress.watcher.finish():
             recorder.add_event(event)
             tell(event)
+        files.finish()
+        recorder.publish(folder, origin, identity)
         remove(folder / _PROGRESS)  # from here on, a run that is killed has nothing to go on from
         files.publish(output)
-        recorder.publish(output, origin, identity)
     return recorder.summary
 
 

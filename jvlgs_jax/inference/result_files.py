@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from jvlgs_jax.inference.event_log import EventLog
 from jvlgs_jax.inference.frame_table import FrameTable
-from jvlgs_jax.inference.output_folder import MASKS, OVERLAY, PARQUET, TABLE
+from jvlgs_jax.inference.output_folder import EVENTS, MASKS, OVERLAY, PARQUET, REPORT, TABLE
 from jvlgs_jax.inference.replacement import put_in_place, remove
 from jvlgs_jax.inference.video_writer import VideoParts
 
@@ -48,13 +48,16 @@ class ResultFiles:
         """Brings what was written to the disk, and returns how much that is."""
         return Lengths(self._table.saved(), self.events.saved(), self._overlay.saved())
 
-    def publish(self, output: Path) -> None:
-        """Puts masks, overlay and table in their places in `output`, where they replace those of an earlier run."""
+    def finish(self) -> None:
+        """Makes masks, overlay and table whole, of at least one frame; what was saved on the way stays."""
         self._table.close()
-        self._overlay.join(output / OVERLAY)
-        put_in_place(self._masks, output / MASKS)
+        self._overlay.join(self._folder / OVERLAY)
+
+    def publish(self, output: Path) -> None:
+        """Moves all files, which must be whole, to `output`, where they replace those of an earlier run."""
         remove(output / PARQUET)  # of an earlier run
-        put_in_place(self._folder / TABLE, output / TABLE)
+        for name in (OVERLAY, TABLE, REPORT, MASKS, EVENTS):  # events.json tells that the others are there
+            put_in_place(self._folder / name, output / name)
 
     def close(self) -> None:
         """Ends all files."""

@@ -9,7 +9,7 @@ import av
 import numpy as np
 from jaxtyping import UInt8
 
-from jvlgs_jax.inference.replacement import put_in_place, replacement
+from jvlgs_jax.inference.replacement import replacement
 
 WriteFrame = Callable[[UInt8[np.ndarray, "h w 3"]], None]
 
@@ -71,11 +71,8 @@ class VideoParts:
         return self._parts
 
     def join(self, path: Path) -> None:
-        """Moves all parts to `path`, as one video."""
+        """Writes all parts, at least one, to `path` as one video; they stay."""
         parts = [self._part(number) for number in range(self.saved())]
-        if len(parts) == 1:
-            put_in_place(parts[0], path)
-            return
         with replacement(path) as partial:
             join_videos(parts, partial)
 

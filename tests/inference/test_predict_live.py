@@ -3,6 +3,7 @@ import json
 import pytest
 from staged_runs import Network, camera, end_at, interrupt, read_results, watch_config
 
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference import predict as predict_module
 from jvlgs_jax.inference.predict import predict
 
@@ -37,3 +38,9 @@ def test_a_live_input_goes_on_with_new_frames(tmp_path, monkeypatch):
         predict(camera(30), Network(), watch_config("confidence_gate"), tmp_path, see=end_at(9, interrupt))
     predict(camera(5), Network(), watch_config("confidence_gate"), tmp_path)
     assert [row["frame"] for row in read_results(tmp_path)[-1]] == [str(index) for index in range(8 + 5)]
+
+
+def test_a_live_input_that_ends_before_its_first_frame_is_told(tmp_path):
+    with pytest.raises(UserError, match="rtsp://host/yard: ended before its first frame"):
+        predict(camera(0), Network(), watch_config("confidence_gate"), tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -97,6 +97,25 @@ def test_an_interrupted_run_goes_on_to_the_same_results(tmp_path, bundle, monkey
     assert _told(tmp_path / "stopped") == _told(tmp_path / "straight")
 
 
+@pytest.mark.parametrize(
+    "step", ["jvlgs_jax.inference.video_writer.join_videos", "jvlgs_jax.inference.results.render_report"]
+)
+def test_a_run_that_ends_after_its_last_frame_goes_on(earlier, monkeypatch, step):
+    """With 8 of 8 frames saved, so that the overlay is one whole part."""
+    monkeypatch.setattr(predict_module, "SAVED_EVERY", 4)
+    before, video = files_in(earlier), open_video(write_video(earlier.parent / "other.mp4", 8))
+    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+        broken.setattr(step, lambda *_: interrupt())
+        predict(video, Network(), watch_config("confidence_gate"), earlier)
+    assert before.items() <= files_in(earlier).items()
+    seen = []
+    predict(video, Network(), watch_config("confidence_gate"), earlier, see=lambda each, _: seen.append(each.row.frame))
+    assert seen == []  # no frame was left to do
+    names, _, overlay, _, rows = read_results(earlier)
+    assert len(names) == len(overlay) == len(rows) == 8
+    assert len(files_in(earlier)) == 8 + 4
+
+
 def test_another_video_or_setting_begins_anew(tmp_path, monkeypatch):
     monkeypatch.setattr(predict_module, "SAVED_EVERY", 4)
     video, output = open_video(write_video(tmp_path / "clip.mp4", 12)), tmp_path / "out"
