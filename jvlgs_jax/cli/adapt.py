@@ -28,8 +28,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method",
         default="decoder",
-        help="what changes: decoder, heads, batch_norm, low_rank, all, prototype; with "
-        "settings as in decoder:learning_rate=0.001,steps=24 (default: %(default)s)",
+        help="what changes: decoder, heads, batch_norm, low_rank, all, prototype, "
+        "inner_loop; with settings as in decoder:learning_rate=0.001,steps=24 (default: %(default)s)",
     )
     parser.add_argument(
         "--leak-free", type=Path, metavar="DIR", help="a video, a folder of frames or a folder of these, without gas"
@@ -39,7 +39,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--threshold", type=int, metavar="GREY", help="of masks: brighter is gas (default: the layout's own)"
     )
     parser.add_argument(
-        "--shots", type=int, default=20, metavar="K", help="the most frames with gas to learn from (default: 20)"
+        "--shots",
+        type=int,
+        default=20,
+        metavar="K",
+        help="the most frames with gas to learn from (default: %(default)s)",
     )
 
 

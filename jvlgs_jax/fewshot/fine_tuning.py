@@ -120,9 +120,19 @@ def _step(
 ) -> tuple[PyTree, optax.OptState]:
     """Takes one step on a batch."""
 
-    def loss(trained: PyTree) -> Float[Array, ""]:
-        params = config.parametrization.apply(variables.params, trained)
-        return structure_loss_published(forward.logits(replace(variables, params=params), inputs), masks).total
-
-    updates, memory = _optimizer(config).update(jax.grad(loss)(trained), memory, trained)
+    gradient = jax.grad(partial(support_loss, config.parametrization, forward, variables))(trained, inputs, masks)
+    updates, memory = _optimizer(config).update(gradient, memory, trained)
     return optax.apply_updates(trained, updates), memory
+
+
+def support_loss(
+    parametrization: Parametrization,
+    forward: Forward,
+    variables: Variables,
+    trained: PyTree,
+    inputs: PyTree,
+    masks: Float[Array, "b 1 h w 1"],
+) -> Float[Array, ""]:
+    """Returns the structure loss of what has been trained, a mean over the clips."""
+    params = parametrization.apply(variables.params, trained)
+    return structure_loss_published(forward.logits(replace(variables, params=params), inputs), masks).total

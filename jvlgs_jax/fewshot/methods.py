@@ -8,6 +8,7 @@
 | `low_rank` | thin matrices added to the attention's and the MLPs' kernels |
 | `all` | everything but the text encoder |
 | `prototype` | the last 1 x 1 convolution, from mean features of gas and of background |
+| `inner_loop` | as `decoder`, by the few plain steps that a meta-trained start was made for |
 | `scratch` | everything but the text encoder, from random weights: what adaptation is compared with |
 
 Settings follow the name as in `decoder:learning_rate=0.001,steps=24`.
@@ -20,14 +21,13 @@ from typing import Protocol, runtime_checkable
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot import parametrization
 from jvlgs_jax.fewshot.fine_tuning import FineTuning
+from jvlgs_jax.fewshot.gradient_descent import GradientDescent
 from jvlgs_jax.fewshot.network import Forward, Network, Variables
 from jvlgs_jax.fewshot.parametrization import LowRankAdapters, SomeParameters
 from jvlgs_jax.fewshot.pool import Pool
 from jvlgs_jax.fewshot.prototypes import Prototypes
 from jvlgs_jax.fewshot.scratch import FromScratch
 from jvlgs_jax.inference.settings import parse_settings, with_settings
-
-DEFAULT_METHOD = "decoder"
 
 
 @runtime_checkable
@@ -65,13 +65,14 @@ class AdaptationMethod(Protocol):
         ...
 
 
-METHODS: dict[str, FineTuning | Prototypes] = {
+METHODS: dict[str, FineTuning | Prototypes | GradientDescent] = {
     "decoder": FineTuning(SomeParameters(parametrization.DECODER), learning_rate=1e-3),
     "heads": FineTuning(SomeParameters(parametrization.HEADS), learning_rate=3e-3),
     "batch_norm": FineTuning(SomeParameters(parametrization.BATCH_NORMS), learning_rate=3e-3),
     "low_rank": FineTuning(LowRankAdapters(parametrization.ATTENTION), learning_rate=1e-3),
     "all": FineTuning(SomeParameters(parametrization.EVERYTHING), learning_rate=3e-4),
     "prototype": Prototypes(),
+    "inner_loop": GradientDescent(SomeParameters(parametrization.DECODER)),
     "scratch": FromScratch(),
 }
 
