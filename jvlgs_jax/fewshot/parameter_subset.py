@@ -41,3 +41,8 @@ def split_parameters(params: PyTree, patterns: Sequence[str]) -> ParameterSubset
 def merge_parameters(adapted: PyTree, frozen: PyTree) -> PyTree:
     """Puts the halves that `split_parameters` made together again, `adapted` perhaps with other values."""
     return jax.tree.map(lambda a, b: b if a is None else a, adapted, frozen, is_leaf=lambda leaf: leaf is None)
+
+
+def paths_of(tree: PyTree) -> set[str]:
+    """Returns the paths of the leaves that are there."""
+    return {variable_path(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)}

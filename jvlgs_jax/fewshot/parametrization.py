@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.fewshot.parameter_subset import merge_parameters, split_parameters
+from jvlgs_jax.fewshot.parameter_subset import merge_parameters, paths_of, split_parameters
 from jvlgs_jax.training.variable_paths import variable_path
 
 EVERYTHING = (r"(?!text_encoder/).*",)
@@ -53,7 +53,7 @@ class SomeParameters:
 
     def changed(self, params: PyTree) -> set[str]:
         """The matched paths."""
-        return _paths(split_parameters(params, self.patterns).adapted)
+        return paths_of(split_parameters(params, self.patterns).adapted)
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,8 @@ class LowRankAdapters:
 
     def changed(self, params: PyTree) -> set[str]:
         """The matched paths."""
-        return _paths(split_parameters(params, self.patterns).adapted)
+        return paths_of(split_parameters(params, self.patterns).adapted)
 
 
 def _product(down: Float[Array, "*l i r"], up: Float[Array, "*l r o"]) -> Float[Array, "*l i o"]:
     return down @ up
-
-
-def _paths(tree: PyTree) -> set[str]:
-    return {variable_path(path) for path, _ in jax.tree_util.tree_leaves_with_path(tree)}

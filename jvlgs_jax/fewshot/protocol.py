@@ -28,7 +28,7 @@ from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.interop.model_folder import ModelBundle
 
 START = "as it is"  # the method of K = 0
-CHECKED_FRAMES = 12  # early frames without gas that are not learned from
+CHECKED_EARLY_FRAMES = 12  # without gas, that false alarms are counted on and nothing is learned from
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +175,7 @@ class _Cut:
     def _empty(self, shots: int) -> tuple[list[int], list[int]]:
         """Early frames without gas: to learn from, and to count false alarms on."""
         learned = spread(self._division.leak_free, shots)
-        return learned, spread(set(self._division.leak_free) - set(learned), CHECKED_FRAMES)
+        return learned, spread(set(self._division.leak_free) - set(learned), CHECKED_EARLY_FRAMES)
 
     def measure(self, name: str, shots: int) -> Measurement:
         """Adapts to `shots` frames by the method called `name` and scores the query; 0 shots: the model as it is."""

@@ -14,7 +14,6 @@ from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.data.images import shown_size
 from jvlgs_jax.data.planes import InputPlanes
 from jvlgs_jax.data.sampling import ClipConfig
-from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
 
 Place = TypeVar("Place", int, tuple[int, int])  # a frame's number, perhaps after its scene's
@@ -115,21 +114,6 @@ def cut_windows(
         sample = ClipSample(np.stack([kept[int(n)] for n in frames]), mask[None, ..., None].astype(np.float32))
         found.append(SupportFrame(scene, first, sample))
     return found
-
-
-def support_of_scene(
-    scene: Scene, frames: Iterable[int], planes: InputPlanes, clips: ClipConfig, *, leak_free: Iterable[int] = ()
-) -> Support:
-    """Returns the support that the given frames of a scene with truth make; see `Support` for `leak_free`.
-
-    UserError for a scene without truth.
-    """
-    if scene.truth is None:
-        raise UserError(f"scene {scene.name} has no truth to learn from: leave it out")
-    learned, watched = list(frames), list(leak_free)
-    cut = cut_windows(scene.name, scene.frames, {n: scene.truth[n] for n in (*learned, *watched)}, planes, clips)
-    by_number = {frame.number: frame for frame in cut}
-    return Support(frames=tuple(by_number[n] for n in learned), leak_free=tuple(by_number[n] for n in watched))
 
 
 def spread(places: Iterable[Place], count: int) -> list[Place]:

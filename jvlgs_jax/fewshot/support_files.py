@@ -21,7 +21,6 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.support import Support, SupportFrame, cut_windows, spread
 from jvlgs_jax.inference.sources import find_videos
 
-MAX_SHOTS = 20  # frames with gas to learn from where more are annotated, and as many without
 CHECKED_FRAMES = 24  # leak-free frames that false alarms are counted on
 
 Masks = dict[int, UInt8[np.ndarray, "h w"] | None]
@@ -32,10 +31,10 @@ def read_support(
     planes: InputPlanes,
     clips: ClipConfig,
     *,
+    shots: int,
     layout: str = "auto",
     threshold: int | None = None,
     leak_free: Path | None = None,
-    shots: int = MAX_SHOTS,
 ) -> Support:
     """Reads the annotated frames in `root`, and leak-free footage beside them.
 
@@ -47,10 +46,10 @@ def read_support(
         root: videos or folders of frames, and masks, in any layout that `find_scenes` knows.
         planes: of the network.
         clips: the network's windows.
+        shots: the most frames with gas to learn from.
         layout: see `find_scenes`.
         threshold: see `find_scenes`.
         leak_free: a video or folder of frames, or a folder of these, that show no gas.
-        shots: the most frames with gas to learn from.
 
     UserError as `find_scenes` raises, for damaged files, for frames of two sizes, and for a mask without a frame or of
     another size, and for leak-free footage that shows gas by one of the masks.

@@ -1,7 +1,6 @@
 """What meta-training is for: how well a start does on held-out scenes once it has adapted to each."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import tokenize
 from jvlgs_jax.fewshot.config import MetaConfig
 from jvlgs_jax.fewshot.inner_loop import adapt
+from jvlgs_jax.fewshot.parameter_subset import paths_of, split_parameters
 from jvlgs_jax.fewshot.task_loss import Prepared, TaskLoss, trains_encoder
 from jvlgs_jax.interop.model_folder import ModelBundle
 from jvlgs_jax.training.config import EvaluatorConfig
@@ -54,7 +54,7 @@ class TaskEvaluator:
         """Takes the scenes that `config` names; UserError where none is long enough for a task."""
         source = ClipSource(reader=held_out.reader(config, data.planes))
         self._episodes = scene_episodes(source, data, meta.episodes, seed=0)
-        self._adapted = nnx.All(nnx.Param, partial(_matches, meta.inner.adapted))
+        self._patterns = meta.inner.adapted
         self._stopped = stopped
         self._measure = partial(_measure, meta, loss, data.planes, dtype)
 
@@ -62,7 +62,8 @@ class TaskEvaluator:
         """Measures the model; see `Evaluator`."""
         model = gathered_model(bundle.model)
         text = nnx.jit(lambda model: model.encode_text(tokenize(bundle.prompts)))(model)
-        graphdef, adapted, rest = nnx.split(model, self._adapted, ...)
+        chosen = paths_of(split_parameters(nnx.state(model, nnx.Param), self._patterns).adapted)
+        graphdef, adapted, rest = nnx.split(model, lambda path, _: "/".join(map(str, path)) in chosen, ...)
         total = None
         for number in range(len(self._episodes)):
             if jax.process_count() == 1 and self._stopped():
@@ -116,10 +117,6 @@ def _sums(task_loss: TaskLoss, params: nnx.State, query: Prepared) -> QuerySums:
     seen, true = logits > 0, query.mask > 0.5
     value = task_loss.loss(logits, query.mask, query.ignored).total
     return QuerySums(value, ((seen & true) * known).sum(), ((seen | true) * known).sum())
-
-
-def _matches(patterns: Sequence[str], path: tuple, variable: object) -> bool:
-    return any(re.fullmatch(pattern, "/".join(map(str, path))) for pattern in patterns)
 
 
 def _ratio(sums: QuerySums) -> float:

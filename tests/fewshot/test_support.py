@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
-from fewshot.toy import ONSET, PLANES, SIZE, site, support
+from fewshot.toy import ONSET, PLANES, SIZE, site, support, support_of_scene
 from jvlgs_jax.data.clips import MemoryReader
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.sampling import ClipConfig, Direction
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.fewshot.support import cut_windows, spread, support_of_scene
+from jvlgs_jax.fewshot.support import cut_windows, spread
 
 
 @pytest.mark.parametrize("direction", list(Direction))

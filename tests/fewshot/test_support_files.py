@@ -15,7 +15,7 @@ SCENE = site(30.0)
 
 
 def read(root: Path, **options) -> Support:
-    return read_support(root, PLANES, ClipConfig(), **options)
+    return read_support(root, PLANES, ClipConfig(), **{"shots": 20, **options})
 
 
 def test_only_the_frames_that_have_a_mask_are_learned_and_all_before_them_are_seen(tmp_path: Path):

@@ -10,13 +10,13 @@ import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, PyTree
 
-from jvlgs_jax.data.planes import input_planes
+from jvlgs_jax.data.planes import InputPlanes, input_planes
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.fewshot.network import Forward, Network, Variables
 from jvlgs_jax.fewshot.pool import Pool
-from jvlgs_jax.fewshot.support import Support, support_of_scene
+from jvlgs_jax.fewshot.support import Support, cut_windows
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model
 from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.interop.parameters import replace as replace_arrays
@@ -47,8 +47,18 @@ def site(contrast: float, *, name: str = "yard", frames: int = 100, size: tuple[
     )
 
 
+def support_of_scene(
+    scene: Scene, frames: Sequence[int], planes: InputPlanes, clips: ClipConfig, leak_free: Sequence[int] = ()
+) -> Support:
+    """The support that the given frames of a scene with truth make."""
+    assert scene.truth is not None
+    cut = cut_windows(scene.name, scene.frames, {n: scene.truth[n] for n in (*frames, *leak_free)}, planes, clips)
+    by_number = {frame.number: frame for frame in cut}
+    return Support(frames=tuple(by_number[n] for n in frames), leak_free=tuple(by_number[n] for n in leak_free))
+
+
 def support(scene: Scene, frames: Sequence[int], leak_free: Sequence[int] = ()) -> Support:
-    return support_of_scene(scene, frames, PLANES, ClipConfig(), leak_free=leak_free)
+    return support_of_scene(scene, frames, PLANES, ClipConfig(), leak_free)
 
 
 def pretrained() -> Variables:
