@@ -122,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
     alarms, failed = 0, []
     for name, (video, output, _) in chosen.items():
         origin = {"model": model, **_describe_regions(args.regions, watched.get(name)), **_describe_promise(args)}
-        say = partial(_print_event, name) if args.jsonl else tell_nobody
+        say = partial(_say, name, video) if args.jsonl else tell_nobody
         try:
             with _ended_by_signals(video, args.duration):
                 summary = _made_before(video, output, watch, watched.get(name), origin) or predict(
@@ -252,6 +252,12 @@ def _describe_promise(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     return {} if promise is None else {"calibration": promise}
 
 
-def _print_event(video: str, event: Event) -> None:
+def _say(name: str, video: Video | LiveVideo, event: Event) -> None:
+    """Prints an event; where nobody reads it any more, a recording ends at once, to go on later, a live input whole."""
     content = event.to_json()
-    print_json_line({"event": content.pop("event"), "video": video, **content})
+    try:
+        print_json_line({"event": content.pop("event"), "video": name, **content})
+    except BrokenPipeError:
+        if not isinstance(video, LiveVideo):
+            raise
+        video.stop()  # the line that tells of its results will fail alike

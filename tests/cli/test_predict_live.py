@@ -49,6 +49,10 @@ def _capture(frames, stop):
     return lambda address: Capture()
 
 
+def _nobody_reads(content):
+    raise BrokenPipeError
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_a_live_input_whose_results_are_then_written(tmp_path, monkeypatch, capsys, number):
     monkeypatch.setattr(streaming, "StreamingSegmenter", _Streaming)
@@ -64,6 +68,19 @@ def test_a_signal_ends_a_live_input_whose_results_are_then_written(tmp_path, mon
     assert "6 frames, 6 with gas, 1 alarm" in captured.out
     assert "jvlgs: rtsp://host/yard: the stream is lost, trying again in 1 s" in captured.err
     assert "secret" not in captured.out + captured.err
+
+
+def test_a_live_input_whose_events_nobody_reads_any_more_ends_with_all_results(tmp_path, monkeypatch):
+    """The stream goes on for ever; the reader ends at the first event."""
+    monkeypatch.setattr(streaming, "StreamingSegmenter", _Streaming)
+    opened = _capture(10**6, lambda: None)
+    monkeypatch.setattr(cli_predict, "open_live", partial(open_live, open_capture=opened))
+    monkeypatch.setattr(cli_predict, "print_json_line", _nobody_reads)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)  # the stdout of these tests stays
+    arguments = ("--frame-rate", "100", "--jsonl", "--alarm", "window_s=0")
+    assert predict("rtsp://host/yard", tmp_path, *arguments) == 141
+    assert set(gas(tmp_path)) == {"1"}
+    assert events(tmp_path)["summary"]["alarms"] == 1
 
 
 def test_options_of_a_live_input_are_for_no_other(tmp_path, capsys):

@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -88,3 +89,18 @@ def test_events_are_told_as_lines_of_json_and_the_rest_elsewhere(tmp_path, capsy
         **{name: value for name, value in ended.items() if name != "event"},
         "type": "alarm",
     }
+
+
+def test_where_nobody_reads_the_events_any_more_no_other_video_is_begun_and_what_was_saved_stays(tmp_path, monkeypatch):
+    def nobody_reads(content):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("jvlgs_jax.inference.predict.SAVED_EVERY", 4)
+    white_square(tmp_path / "site" / "a.mp4", number=9)
+    white_square(tmp_path / "site" / "b.mp4")
+    monkeypatch.setattr("jvlgs_jax.cli.predict.print_json_line", nobody_reads)
+    monkeypatch.setattr(os, "dup2", lambda *_: None)  # the stdout of these tests stays
+    late = ("--jsonl", "--alarm", "window_s=0.8")  # the alarm comes at the sixth frame
+    assert predict(tmp_path / "site", tmp_path / "out", *late) == 141
+    assert [path.name for path in (tmp_path / "out" / "a").iterdir()] == [".unfinished"]
+    assert list((tmp_path / "out" / "b").iterdir()) == []

@@ -104,9 +104,10 @@ def test_a_run_that_ends_after_its_last_frame_goes_on(earlier, monkeypatch, step
     """With 8 of 8 frames saved, so that the overlay is one whole part."""
     monkeypatch.setattr(predict_module, "SAVED_EVERY", 4)
     before, video = files_in(earlier), open_video(write_video(earlier.parent / "other.mp4", 8))
-    with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as broken:
         broken.setattr(step, lambda *_: interrupt())
-        predict(video, Network(), watch_config("confidence_gate"), earlier)
+        with pytest.raises(KeyboardInterrupt):
+            predict(video, Network(), watch_config("confidence_gate"), earlier)
     assert before.items() <= files_in(earlier).items()
     seen = []
     predict(video, Network(), watch_config("confidence_gate"), earlier, see=lambda each, _: seen.append(each.row.frame))
