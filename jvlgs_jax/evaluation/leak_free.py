@@ -1,21 +1,34 @@
 """Chooses a confidence gate by the alarms it raises on footage without a leak: few enough, with a stated confidence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import numpy as np
+from jaxtyping import Float32
 from scipy.stats import chi2
 from tqdm import tqdm
 
+from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.data.video import Video
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.evaluation.evaluator import ProbabilitySource
 from jvlgs_jax.inference.alarms import alarm_config
 from jvlgs_jax.inference.camera_motion import CameraMotion, CameraMotionConfig
 from jvlgs_jax.inference.postprocess import ConfidenceGate, describe_rule
 from jvlgs_jax.inference.watching import News, WatchConfig, Watcher
 
 HIGHS = (0.02, *(round(0.05 * step, 2) for step in range(1, 19)), 0.93, 0.95, 0.97, 0.98, 0.99, 0.995)
+
+
+@runtime_checkable
+class ViewProbabilitySource(Protocol):
+    """Gives gas probabilities for the frames of one video whose camera may turn, as `inference.segmenter.Segmenter`."""
+
+    def probabilities(
+        self, frames: Iterable[Frame], *, starts_view: Callable[[Frame], bool]
+    ) -> Iterator[Float32[np.ndarray, "h w"]]:
+        """Yields one map for each frame, in order; asks `starts_view` of each, in order, before it answers for it."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +106,7 @@ def poisson_upper_bound(count: int, hours: float, confidence: float) -> float:
 
 
 def calibrate_leak_free(
-    segmenter: ProbabilitySource,
+    segmenter: ViewProbabilitySource,
     videos: Iterable[Video],
     limit: FalseAlarmLimit,
     *,
@@ -155,7 +168,7 @@ def _refusal(strictest: GateAlarms, hours: float, limit: FalseAlarmLimit) -> str
 
 
 def _count_alarms(
-    segmenter: ProbabilitySource, video: Video, gates: Sequence[ConfidenceGate], alarm: str | None
+    segmenter: ViewProbabilitySource, video: Video, gates: Sequence[ConfidenceGate], alarm: str | None
 ) -> tuple[list[int], int]:
     """Returns how many alarms each gate raises, and in how many frames the camera stood."""
     configs = [WatchConfig(rule=gate, alarm=alarm_config(alarm, gate)) for gate in gates]
@@ -164,12 +177,12 @@ def _count_alarms(
     moved: list[bool] = []
     counts, standing = [0] * len(gates), 0
 
-    def look(frame: Any) -> Any:
+    def starts_view(frame: Frame) -> bool:
         moved.append(camera.push(frame))
-        return frame
+        return camera.starts_view
 
     frames = tqdm(video, total=video.frame_count or None, desc=f"calibrate {video.name}", unit=" frames", disable=None)
-    for probability in segmenter.probabilities(map(look, frames)):
+    for probability in segmenter.probabilities(frames, starts_view=starts_view):
         moves = moved.pop(0)
         standing += not moves
         for index, watcher in enumerate(watchers):

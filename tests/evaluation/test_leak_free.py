@@ -41,18 +41,30 @@ def _footage(frames, *flares, name="yard", swing=None):
 class Told:
     """A segmenter that reads the probability of the whole picture from its corner."""
 
-    def probabilities(self, frames):
+    def probabilities(self, frames, *, starts_view):
         for frame in frames:
+            starts_view(frame)
             yield np.full(frame.shape[:2], frame[0, 0, 0] / 100, np.float32)
+
+
+class Surprised:
+    """A segmenter that takes for gas all that is not as in the first frame of the view that it knows."""
+
+    def probabilities(self, frames, *, starts_view):
+        known = None
+        for frame in frames:
+            if starts_view(frame) or known is None:
+                known = frame
+            yield (frame != known)[..., 0].astype(np.float32)
 
 
 BASE = ConfidenceGate(kernel=1, low=0.2, high=0.4)
 HIGHS = (0.3, 0.5, 0.7, 0.9)
 
 
-def _calibrate(videos, per_hour, **limit):
+def _calibrate(videos, per_hour, *, segmenter=None, **limit):
     limit = FalseAlarmLimit(per_hour=per_hour, **limit)
-    return calibrate_leak_free(Told(), videos, limit, base=BASE, highs=HIGHS)
+    return calibrate_leak_free(segmenter or Told(), videos, limit, base=BASE, highs=HIGHS)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +92,11 @@ def test_the_lowest_threshold_that_keeps_the_limit_is_chosen():
 def test_time_in_which_the_camera_moves_does_not_count():
     assert _calibrate([_footage(100)], 7200.0).hours * 3600 * RATE == pytest.approx(100)
     assert _calibrate([_footage(100, swing=40)], 7200.0).hours * 3600 * RATE == pytest.approx(100 - 11, abs=2)
+
+
+def test_a_view_that_the_camera_turns_to_is_told_to_the_segmenter_as_predict_does():
+    found = _calibrate([_footage(100, swing=40)], 7200.0, segmenter=Surprised())
+    assert [trial.alarms for trial in found.trials] == [0, 0, 0, 0]
 
 
 def test_too_little_footage_is_told_with_what_it_takes():
