@@ -43,7 +43,7 @@ class Check:
 def check_training(experiment: Experiment, target: Target, clips_per_device: int | None = None) -> Check:
     """Compiles the training step for all devices of `target`, by default with the experiment's own batch size.
 
-    UserError for a batch or a mesh that the devices cannot share.
+    UserError for a batch or a mesh that the devices cannot share, and for a meta-training.
     """
     devices = target_devices(target)
     if clips_per_device is not None:

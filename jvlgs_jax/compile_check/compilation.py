@@ -50,8 +50,9 @@ class Compilation:
         memory: its parts; None if the compiler gave up because the program does not fit.
         needed: bytes on each device; of a program that does not fit, the compiler's estimate after its own attempts.
         fits: whether that is no more than the chip has.
-        collectives: what the devices send each other in one run; None if JAX cannot read the compiled program.
-        traffic: what one run moves from and to each device's memory; None then, and where `memory` is.
+        collectives: what the devices send each other in one run; None if JAX cannot read the compiled program, and
+            where `memory` is.
+        traffic: what one run moves from and to each device's memory; None then, too.
         lowering_seconds: wall time from the trace to the compiler's input.
         compile_seconds: wall time of the compiler.
         compile_cpu_seconds: the same in processor time, of all its threads.
@@ -72,27 +73,22 @@ def compile_for(chip: Chip, traced: Traced) -> Compilation:
     start = time.monotonic()
     lowered = traced.lower()
     lowering_seconds, start, cpu_start = time.monotonic() - start, time.monotonic(), time.process_time()
-    memory, messages, moved = None, (), None
-    try:
-        with kept_from_the_cache():
-            compiled = lowered.compile()
-    except jax.errors.JaxRuntimeError as error:
-        needed = needed_bytes(str(error))
-        if needed is None:
-            raise
-    else:
-        memory = _memory(compiled)
-        needed, hlo = memory.total, _text(compiled)
-        messages, moved = (None, None) if hlo is None else (collectives(hlo), traffic(hlo))
+    compiled = _compiled(lowered)
+    seconds = {
+        "lowering_seconds": lowering_seconds,
+        "compile_seconds": time.monotonic() - start,
+        "compile_cpu_seconds": time.process_time() - cpu_start,
+    }
+    if isinstance(compiled, int):
+        return Compilation(memory=None, needed=compiled, fits=False, collectives=None, traffic=None, **seconds)
+    memory, hlo = _memory(compiled), _text(compiled)
     return Compilation(
         memory=memory,
-        needed=needed,
-        fits=memory is not None and needed <= chip.memory,
-        collectives=messages,
-        traffic=moved,
-        lowering_seconds=lowering_seconds,
-        compile_seconds=time.monotonic() - start,
-        compile_cpu_seconds=time.process_time() - cpu_start,
+        needed=memory.total,
+        fits=memory.total <= chip.memory,
+        collectives=None if hlo is None else collectives(hlo),
+        traffic=None if hlo is None else traffic(hlo),
+        **seconds,
     )
 
 
@@ -112,6 +108,18 @@ def needed_bytes(complaint: str) -> int | None:
     """Returns the bytes that a compiler's complaint says a program needs on a device that has fewer; None if none."""
     found = _OVERFULL.search(complaint)
     return None if found is None else int(float(found["used"]) * _UNITS[found["unit"]])
+
+
+def _compiled(lowered: jax.stages.Lowered) -> jax.stages.Compiled | int:
+    """Returns the compiled program; for one that does not fit, the bytes that the compiler says it needs."""
+    try:
+        with kept_from_the_cache():
+            return lowered.compile()
+    except jax.errors.JaxRuntimeError as error:
+        needed = needed_bytes(str(error))
+        if needed is None:
+            raise
+        return needed
 
 
 def _text(compiled: jax.stages.Compiled) -> str | None:

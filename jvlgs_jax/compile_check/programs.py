@@ -37,8 +37,13 @@ def with_remat(experiment: Experiment, remat: str) -> Experiment:
 def training_step(experiment: Experiment, devices: Sequence[jax.Device]) -> Traced:
     """Returns the step that `jvlgs train` would run on `devices`, traced with the shapes of its state and batch.
 
-    UserError for a batch or mesh that does not fit the devices.
+    UserError for a batch or mesh that does not fit the devices, and for a meta-training.
     """
+    if experiment.meta is not None:
+        raise UserError(
+            "the config sets meta, and a step of meta-training is several programs, which are not compiled here: "
+            "use --program=inference, or --config.meta=None for the step of an ordinary training"
+        )
     config = experiment.train.in_steps(_STEPS_PER_EPOCH)
     program = training_program(
         lambda: Jvlgs(experiment.model, rngs=nnx.Rngs(experiment.seed)), experiment.data, config, devices

@@ -67,7 +67,9 @@ def _memory(compilation: Compilation, target: Target) -> str:
 def _messages(check: Check) -> list[str]:
     found = check.compilation.collectives
     if found is None:
-        return ["collectives  not told, nor is traffic: JAX cannot read what the compiler made"]
+        made_none = check.compilation.memory is None
+        why = "the compiler made no program" if made_none else "JAX cannot read what the compiler made"
+        return [f"collectives  not told, nor is traffic: {why}"]
     if not found:
         return ["collectives  none"]
     return [

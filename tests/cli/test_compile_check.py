@@ -1,12 +1,16 @@
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import pytest
 
 from jvlgs_jax.cli.main import main
-from jvlgs_jax.compile_check import devices
-from jvlgs_jax.compile_check.compilation import needed_bytes
+from jvlgs_jax.compile_check import check, devices
+from jvlgs_jax.compile_check.compilation import compile_for, needed_bytes
+from jvlgs_jax.compile_check.targets import TARGETS
 
 TINY = """
 from jvlgs_jax.experiment import default_config, to_config_dict
@@ -71,6 +75,73 @@ def test_a_missing_compiler_is_named_with_what_installs_it(target: str, extra: s
 )
 def test_what_a_compiler_says_of_a_program_that_does_not_fit(complaint: str, needed: int | None):
     assert needed_bytes(complaint) == needed
+
+
+@pytest.fixture
+def cpu_as_target(monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a target that stands for this machine's CPU, with a little memory."""
+    monkeypatch.setattr(check, "target_devices", lambda target: jax.devices("cpu")[: target.devices])
+    target = TARGETS["h100x1"]
+    monkeypatch.setitem(TARGETS, "h100x1", replace(target, chip=replace(target.chip, memory=64 * 2**20)))
+    return "h100x1"
+
+
+def test_a_meta_training_is_not_taken_for_an_ordinary_one(config: str, cpu_as_target: str, capsys):
+    changed = Path(config)
+    changed.write_text(
+        changed.read_text().replace("    return", "    config.meta = to_config_dict(MetaConfig())\n    return")
+        + "\nfrom jvlgs_jax.fewshot.config import MetaConfig\n"
+    )
+    assert main(["compile-check", "--config", config, "--target", cpu_as_target]) == 2
+    assert "the config sets meta" in capsys.readouterr().err
+
+
+def test_the_largest_batch_that_fits_is_found(
+    config: str, cpu_as_target: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    # In place of the network, whose compilation takes a minute: 4 MB a clip.
+    def step(experiment, devices):
+        clips = jax.ShapeDtypeStruct((experiment.data.batch_size, 2**20), jnp.float32)
+        return jax.jit(lambda x: x @ jnp.ones((2**20,))).trace(clips)
+
+    monkeypatch.setattr(check, "training_step", step)
+    arguments = ["--largest-batch", "--program=training", "--config.train.optimizer.micro_batches=3", "--json"]
+    assert main(["compile-check", "--config", config, "--target", cpu_as_target, *arguments]) == 0
+    printed = capsys.readouterr()
+    (program,) = json.loads(printed.out)["programs"]
+
+    fits = {}
+    for clips in (12, 15):  # whole micro-batches
+        shape = jax.ShapeDtypeStruct((clips, 2**20), jnp.float32)
+        traced = jax.jit(lambda x: x @ jnp.ones((2**20,))).trace(shape)
+        fits[clips] = compile_for(TARGETS[cpu_as_target].chip, traced).fits
+    assert program["clips"] == max(clips for clips in fits if fits[clips])
+    assert f"largest batch: {program['clips']} clips a device" in printed.err
+    assert "does not fit" in printed.err
+
+
+def test_that_not_even_one_clip_fits_is_told(
+    config: str, cpu_as_target: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    arguments = ["--largest-batch", "--program=training"]
+    clip = jax.ShapeDtypeStruct((2**13, 2**13), jnp.float32)
+    monkeypatch.setattr(check, "training_step", lambda *_: jax.jit(lambda x: x @ x).trace(clip))
+    assert main(["compile-check", "--config", config, "--target", cpu_as_target, *arguments]) == 1
+    assert "largest batch: 0 clips a device" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_network_call_of_predict_is_compiled(config: str, cpu_as_target: str, capsys):
+    assert main(["compile-check", "--config", config, "--target", cpu_as_target, "--program=inference", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert "inference call: 1 clip, 32 x 32, float32" in printed.err
+    (program,) = json.loads(printed.out)["programs"]
+    assert (program["clips"], program["devices"]) == (1, 1)
+    assert program["flops"] == program["executed_flops"] > 0
+    compilation = program["compilation"]
+    assert compilation["fits"]
+    assert compilation["needed"] == sum(compilation["memory"].values()) > 0
+    assert compilation["collectives"] == []
 
 
 @pytest.mark.slow
