@@ -19,8 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the verb's arguments."""
     parser.description = (
         "Writes simulated clips as scene folders (images/ and masks/, which train and evaluate read), each with its "
-        "exact truth (truth.npz), and captions.jsonl. The same arguments write the same clips, and go on where an "
-        "earlier run stopped. With --gallery, draws the first clips for people, with or without writing them."
+        "exact truth (truth.npz), and captions.jsonl. Gas that no one could see is clear in the masks, and "
+        "255 in truth.npz. The same arguments write the same clips, and go on where an earlier "
+        "run stopped. With --gallery, draws the first clips for people, with or without writing them."
     )
     parser.add_argument("--preset", default="simgas_like", help="family of clips (default: %(default)s)")
     parser.add_argument("--clips", type=int, default=10, help="how many (default: %(default)s)")
@@ -30,8 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--gallery",
         type=Path,
+        nargs="?",
+        const=Path("gallery"),
         metavar="FOLDER",
-        help="folder for a contact sheet, simulation_PRESET.png, and simulation_PRESET.mp4: "
+        help="folder (default: %(const)s) for a contact sheet, simulation_PRESET.png, and simulation_PRESET.mp4: "
         f"frame, frame minus causal background (times 4) and truth of the first clips, {_MOST_SHOWN} at most",
     )
 

@@ -41,7 +41,7 @@ class SimulatedClip(NamedTuple):
     steam: UInt8[Array, "*b t h w"]  # 0 clear, 1 steam, 255 steam that no one could see
     leaking: Bool[Array, "*b t"]  # gas comes out of the source
     visibility: Float[Array, "*b t"]  # contrast-to-noise ratio of the gas, 0 without gas
-    source: Float[Array, "*b t 2"]  # (row, column) of the source, pixels
+    source: Float[Array, "*b t 2"]  # (row, column) where it comes out, pixels; NaN where none does
     parameters: SceneParameters
 
 
@@ -104,9 +104,9 @@ def render_clip(config: SimulationConfig, scene: SceneParameters) -> SimulatedCl
         contrast=contrast,
         mask=mask,
         steam=steam,
-        leaking=_leaking(config, scene, times),
+        leaking=_flowing(config, scene, times).any(axis=0),
         visibility=visibility,
-        source=scene.plumes.place[GAS] + MARGIN - jax.vmap(aim, in_axes=(None, 0))(scene.camera, times),
+        source=_source(config, scene, times),
         parameters=scene,
     )
 
@@ -129,8 +129,8 @@ def _record(stage: Stage, recorder: _Recorder, time: Float[Array, ""]) -> tuple[
     grey = jnp.clip(grey + (scene.text.level - grey) * text, 0, 255)
     step = jnp.where(opening, 1.0, scene.camera.codec_step)  # encoders spend more on a first frame
     decoded = jnp.rint(transmit(jnp.rint(grey), recorder.decoded, step))
-    visible = view._replace(optical_depth=view.optical_depth * (1 - text), contrast=view.contrast * (1 - text))
-    return _Recorder(density, field, decoded), visible
+    truth = (view.optical_depth, view.contrast, view.joint_contrast)
+    return _Recorder(density, field, decoded), View(view.grey, *(uncovered * (1 - text) for uncovered in truth))
 
 
 def _means(
@@ -151,21 +151,30 @@ def _means(
 
 def _truth(config: SimulationConfig, scene: SceneParameters, view: View) -> tuple[Array, ...]:
     plume, noise = config.plume, noise_level(scene.camera)
-    depth, contrast = view.optical_depth.astype(jnp.float16), view.contrast.astype(jnp.float16)
     least = plume.visible_contrast_to_noise * noise
 
     def label(depth: Float[Array, "h w"], contrast: Float[Array, "h w"]) -> UInt8[Array, "h w"]:
         return gas_mask(depth, contrast, threshold=plume.mask_optical_depth, least_contrast=least)
 
-    steam = label(depth[STEAM], contrast[STEAM])
+    steam = label(view.optical_depth[STEAM].astype(jnp.float16), view.contrast[STEAM].astype(jnp.float16))
+    depth, contrast = view.optical_depth[GAS], view.contrast[GAS]
     if plume.steam_is_leak:
-        depth, contrast = depth.sum(0, keepdims=True), contrast.sum(0, keepdims=True)
-    mask = label(depth[GAS], contrast[GAS])
-    visibility = contrast_to_noise(mask, contrast[GAS].astype(jnp.float32), noise)
-    return depth[GAS], contrast[GAS], mask, steam, visibility
+        depth, contrast = view.optical_depth.sum(axis=0), view.joint_contrast
+    depth, contrast = depth.astype(jnp.float16), contrast.astype(jnp.float16)
+    mask = label(depth, contrast)
+    return depth, contrast, mask, steam, contrast_to_noise(mask, contrast.astype(jnp.float32), noise)
 
 
-def _leaking(config: SimulationConfig, scene: SceneParameters, times: Float[Array, " t"]) -> Bool[Array, " t"]:
+def _flowing(config: SimulationConfig, scene: SceneParameters, times: Float[Array, " t"]) -> Bool[Array, "p t"]:
+    """Whether each plume's source gives off gas, or steam that counts as gas."""
     onset, stop = scene.plumes.onset[:, None], scene.plumes.stop[:, None]
-    flowing = (times >= onset) & (times < stop)
-    return flowing.any(axis=0) if config.plume.steam_is_leak else flowing[GAS]
+    counts = jnp.array([True, config.plume.steam_is_leak])[:, None]
+    return (times >= onset) & (times < stop) & counts
+
+
+def _source(config: SimulationConfig, scene: SceneParameters, times: Float[Array, " t"]) -> Float[Array, "t 2"]:
+    """Where the frames show the source: of gas if both leak; NaN where nothing does."""
+    flowing = _flowing(config, scene, times)
+    place = scene.plumes.place[jnp.argmax(flowing, axis=0)]
+    shown = place + MARGIN - jax.vmap(aim, in_axes=(None, 0))(scene.camera, times)
+    return jnp.where(flowing.any(axis=0)[:, None], shown, jnp.nan)

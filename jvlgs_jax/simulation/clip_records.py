@@ -28,7 +28,7 @@ def simulated_features() -> dict[str, Any]:
         "age": tfds.features.Scalar(np.int32, doc="frames of video before the clip"),
         "leaking": sequence(np.bool_, doc="gas comes out of the source"),
         "visibility": sequence(np.float32, doc="contrast-to-noise ratio of the gas"),
-        "source_place": sequence(np.float32, doc="row and column of the source, frame by frame"),
+        "source_place": sequence(np.float32, doc="row and column of the source by frame, NaN while nothing leaks"),
         "ignored": sequence(image(shape=(None, None, 1)), doc="255: gas that no one could see"),
         "steam": sequence(image(shape=(None, None, 1)), doc="255: steam"),
         "optical_depth": sequence(depth, doc="the bits of a float16"),

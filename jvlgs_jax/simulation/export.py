@@ -1,8 +1,8 @@
 """Simulated clips on disk: scenes in the layout of the published program, with all the truth beside them.
 
 <folder>/<scene>/images/00000.png   frames
-<folder>/<scene>/masks/00000.png    255 gas, 64 gas that no one could see, 0 clear
-<folder>/<scene>/truth.npz          optical_depth, contrast, steam, leaking, visibility, source
+<folder>/<scene>/masks/00000.png    255 gas, 0 clear or gas that no one could see, which the layout cannot tell apart
+<folder>/<scene>/truth.npz          optical_depth, contrast, mask, steam, leaking, visibility, source
 <folder>/captions.jsonl             one line a scene: its name, caption, seed and index
 """
 
@@ -20,10 +20,10 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.simulation.captions import caption
 from jvlgs_jax.simulation.clip import SimulatedClip, simulate_clip
 from jvlgs_jax.simulation.config import SimulationConfig
-from jvlgs_jax.simulation.truth import CLEAR, GAS_PIXEL, IGNORED
+from jvlgs_jax.simulation.truth import GAS_PIXEL
 
 CAPTIONS = "captions.jsonl"
-_MASK_LEVELS = {CLEAR: 0, GAS_PIXEL: 255, IGNORED: 64}  # readers of the layout take gas from above 127
+_GAS_LEVEL = 255
 
 
 def write_clips(config: SimulationConfig, count: int, folder: Path, *, prefix: str) -> Iterator[Path]:
@@ -68,10 +68,8 @@ def _captions(folder: Path) -> dict[str, str]:
 def _write_scene(clip: SimulatedClip, scene: Path, record: dict[str, object]) -> None:
     partial = scene.with_name(f".partial-{scene.name}")
     shutil.rmtree(partial, ignore_errors=True)
-    levels = np.zeros(256, np.uint8)
-    for label, level in _MASK_LEVELS.items():
-        levels[label] = level
-    for name, images in (("images", clip.frames), ("masks", levels[np.asarray(clip.mask)])):
+    masks = np.where(np.asarray(clip.mask) == GAS_PIXEL, _GAS_LEVEL, 0).astype(np.uint8)
+    for name, images in (("images", clip.frames), ("masks", masks)):
         (partial / name).mkdir(parents=True)
         for number, image in enumerate(np.asarray(images)):
             cv2.imwrite(str(partial / name / f"{number:05d}.png"), image)
@@ -79,6 +77,7 @@ def _write_scene(clip: SimulatedClip, scene: Path, record: dict[str, object]) ->
         partial / "truth.npz",
         optical_depth=clip.optical_depth,
         contrast=clip.contrast,
+        mask=clip.mask,
         steam=clip.steam,
         leaking=clip.leaking,
         visibility=clip.visibility,

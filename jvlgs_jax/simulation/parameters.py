@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Int, Key
 from jvlgs_jax.simulation.atmosphere import AtmosphereParameters, draw_atmosphere
 from jvlgs_jax.simulation.camera import CameraParameters, draw_camera
 from jvlgs_jax.simulation.config import SimulationConfig
-from jvlgs_jax.simulation.draws import Draws
+from jvlgs_jax.simulation.draws import Draws, Range
 from jvlgs_jax.simulation.movers import MoverParameters, draw_movers
 from jvlgs_jax.simulation.on_screen_text import TextParameters, draw_text
 from jvlgs_jax.simulation.plume import SOURCE_KINDS, PlumeParameters, draw_flow
@@ -18,6 +18,8 @@ from jvlgs_jax.simulation.scenery import SceneryParameters, draw_scenery
 
 GAS, STEAM = 0, 1  # rows of `SceneParameters.plumes`
 NEVER = 1e9  # frames
+_FRACTIONS = 2**24  # parts of a whole by which `has_steam` counts
+_GOLDEN = 2654435769  # 2**32 over the golden ratio
 
 
 class SceneParameters(NamedTuple):
@@ -41,11 +43,28 @@ def draw_parameters(config: SimulationConfig, index: Int[Array, ""]) -> ScenePar
     scenery = draw_scenery(draw, config.scenery, config.size, blur)
     fresh = draw.chance(config.fresh)
     age = jnp.where(fresh, 0, draw.log_uniform(config.age)).astype(int)
-    leaks = ~leak_free(config, index)
-    plumes = [_draw_plume(draw, config, scenery, number, leaks) for number in (GAS, STEAM)]
-    scene = SceneParameters(
+    plume, long_ago = config.plume, -float(config.lead_in) - 2000
+    gas = _draw_plume(
+        draw,
+        config,
+        scenery,
+        schedule=_schedule(draw, config, jnp.asarray(has_gas(config, index))),
+        peak=plume.peak_optical_depth,
+        temperature=plume.gas_temperature,
+        reach=plume.reach,
+    )
+    steam = _draw_plume(
+        draw,
+        config,
+        scenery,
+        schedule=(jnp.where(has_steam(config, index), long_ago, NEVER), jnp.float32(NEVER)),
+        peak=plume.steam_optical_depth,
+        temperature=plume.steam_temperature,
+        reach=plume.steam_reach,
+    )
+    return SceneParameters(
         age=age,
-        plumes=jax.tree.map(lambda *leaves: jnp.stack(leaves), *plumes),
+        plumes=jax.tree.map(lambda *leaves: jnp.stack(leaves), gas, steam),
         scenery=scenery,
         atmosphere=draw_atmosphere(draw, config.distractors),
         movers=draw_movers(draw, config.distractors, config.size, scenery.horizon, config.frame_count),
@@ -53,9 +72,6 @@ def draw_parameters(config: SimulationConfig, index: Int[Array, ""]) -> ScenePar
         text=draw_text(draw, config.camera.text, config.size),
         noise_key=draw.key(),
     )
-    # Last, so that all else is drawn alike with and without them.
-    profile, interface = (draw.uniform(between, (2,)) for between in (config.plume.profile, config.plume.interface))
-    return scene._replace(plumes=scene.plumes._replace(profile=profile, interface=interface))
 
 
 @overload
@@ -63,19 +79,34 @@ def leak_free(config: SimulationConfig, index: Array) -> Array: ...
 @overload
 def leak_free(config: SimulationConfig, index: np.ndarray) -> np.ndarray: ...
 def leak_free(config: SimulationConfig, index: Array | np.ndarray) -> Array | np.ndarray:
-    """Whether the clips of these numbers are without a leak: evenly spread, in the share that the config asks for."""
+    """Whether the clips of these numbers are without a leak: of gas, and of steam where the config counts it as gas."""
+    return ~(has_gas(config, index) | (has_steam(config, index) & config.plume.steam_is_leak))
+
+
+def has_gas(config: SimulationConfig, index: Array | np.ndarray) -> Array | np.ndarray:
+    """Whether gas leaks in the clips of these numbers: evenly spread, in the share that the config asks for."""
     thousandths = round(1000 * config.plume.leak_free)
-    return index % 1000 * thousandths % 1000 >= 1000 - thousandths
+    return index % 1000 * thousandths % 1000 < 1000 - thousandths
+
+
+def has_steam(config: SimulationConfig, index: Array | np.ndarray) -> Array | np.ndarray:
+    """Whether steam rises in the clips of these numbers: evenly spread, with and without gas alike."""
+    # Multiples of the golden ratio, modulo 1, spread evenly and never fall in step with `has_gas`, which repeats.
+    fraction = (index.astype(np.uint32) * np.uint32(_GOLDEN)) >> 8
+    return fraction >= _FRACTIONS - round(_FRACTIONS * config.plume.steam)
 
 
 def _draw_plume(
-    draw: Draws, config: SimulationConfig, scenery: SceneryParameters, number: int, leaks: Bool[Array, ""]
+    draw: Draws,
+    config: SimulationConfig,
+    scenery: SceneryParameters,
+    *,
+    schedule: tuple[Float[Array, ""], Float[Array, ""]],
+    peak: Range,
+    temperature: Range,
+    reach: Range,
 ) -> PlumeParameters:
-    plume = config.plume
-    onset, stop = _schedule(draw, config, leaks) if number == GAS else _steam_schedule(draw, config)
-    temperature = plume.gas_temperature if number == GAS else plume.steam_temperature
-    peak = plume.peak_optical_depth if number == GAS else (0.5, 3.0)
-    reach = plume.reach if number == GAS else (8.0, 25.0)
+    plume, (onset, stop) = config.plume, schedule
     flow = draw_flow(draw, plume)
     speed = jnp.hypot(flow.wind[0], flow.wind[1])
     second_rate = draw.uniform((0.3, 1.0)) * draw.chance(plume.second_source)
@@ -96,10 +127,10 @@ def _draw_plume(
         temperature=draw.uniform(temperature),
         wisps=draw.uniform(plume.wisps),
         wisp_scale=draw.log_uniform((5.0, 20.0)),
-        profile=jnp.float32(1),
-        interface=jnp.float32(0),
         cell=draw.log_uniform(plume.cell),
         place=_source_place(draw, scenery, config.size),
+        profile=draw.uniform(plume.profile),
+        interface=draw.uniform(plume.interface),
         key=draw.key(),
     )
 
@@ -114,10 +145,6 @@ def _schedule(
     onset = jnp.stack([long_ago, draw.uniform((-lead_in, 0.0)), draw.uniform((0.0, 0.9 * frames))])[when]
     stop = jnp.where(draw.chance(plume.stops), jnp.maximum(onset + 5, draw.uniform((-20.0, frames))), NEVER)
     return jnp.where(leaks, jnp.floor(onset), NEVER), jnp.floor(stop)
-
-
-def _steam_schedule(draw: Draws, config: SimulationConfig) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    return jnp.where(draw.chance(config.plume.steam), -float(config.lead_in) - 2000, NEVER), jnp.float32(NEVER)
 
 
 def _source_place(draw: Draws, scenery: SceneryParameters, size: tuple[int, int]) -> Float[Array, "2"]:

@@ -30,7 +30,8 @@ class View(NamedTuple):
 
     grey: Float[Array, "h w"]
     optical_depth: Float[Array, "p h w"]  # by plume, where nothing stands in front
-    contrast: Float[Array, "p h w"]  # grey levels that each plume adds
+    contrast: Float[Array, "p h w"]  # grey levels that each plume adds, the other being there
+    joint_contrast: Float[Array, "h w"]  # grey levels that all plumes add to the scene without any
 
 
 def set_stage(scene: SceneParameters, size: tuple[int, int]) -> Stage:
@@ -77,6 +78,7 @@ def _through_gas(
     without_steam = seen_through(picture, plumes.temperature[GAS], depth[GAS])
     both = seen_through(without_gas, plumes.temperature[GAS], depth[GAS])
     grey = response(camera, stage.pattern, both, time)
-    added = gain_at(camera, time) * jnp.stack([both - without_gas, both - without_steam])
+    added = gain_at(camera, time) * jnp.stack([both - without_gas, both - without_steam, both - picture])
     # Gas that changes nothing within the recorder's range shows no contrast.
-    return View(grey, depth, jnp.clip(grey, 0, 255) - jnp.clip(grey - added, 0, 255))
+    contrast = jnp.clip(grey, 0, 255) - jnp.clip(grey - added, 0, 255)
+    return View(grey, depth, contrast[:-1], contrast[-1])

@@ -55,9 +55,9 @@ class SimulatedClips:
 class SimulationSource:
     """Simulates the clips that are drawn; a `TrainingSource`.
 
-    A clip is a function of its number alone, whatever batch, process or run asks for it. Gas that no one could see is
-    marked as ignored. A clip counts as one with gas if it has a leak, though it may start after the supervised frames
-    or go unseen.
+    A clip is a function of its number alone, whatever batch, process or run asks for it, for one `abreast` on one kind
+    of machine. Gas that no one could see is marked as ignored. A clip counts as one with gas if it has a leak, of steam
+    too where that counts as gas, though it may start after the supervised frames or go unseen.
 
     Attributes:
         simulated: the clips.
