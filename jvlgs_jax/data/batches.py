@@ -104,6 +104,8 @@ class DataConfig:
         for name, least in (("batch_size", 1), ("workers", 0), ("subset_seed", 0)):
             if getattr(self, name) < least:
                 raise UserError(f"{name} is {getattr(self, name)}, the least is {least}: use a larger one")
+        if min(self.input_size) < 1:
+            raise UserError(f"input_size is {self.input_size}, the least is (1, 1): the published one is (352, 352)")
         if self.leak_free_share is not None and not 0 < self.leak_free_share < 1:
             raise UserError(
                 f"leak_free_share is {self.leak_free_share}, it must lie between 0 and 1: "

@@ -11,6 +11,7 @@ from jvlgs_jax.inference.postprocess import mask_rule
 from jvlgs_jax.kernels.cross_attention.implementations import AUTO, find_implementation
 from jvlgs_jax.models.pvt_v2 import REMAT_POLICIES
 from jvlgs_jax.training.durations import in_steps, one_unit, positive
+from jvlgs_jax.training.losses import loss_function
 from jvlgs_jax.training.mesh import MeshConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
 from jvlgs_jax.training.precision import compute_dtype
@@ -152,6 +153,7 @@ class TrainConfig:
         one_unit("train.steps", self.steps, self.epochs)
         for name in ("steps", "epochs", "save_every", "keep", "log_every"):
             positive(f"train.{name}", getattr(self, name))
+        loss_function(self.loss)
         compute_dtype(self.precision)
         if self.remat not in REMAT_POLICIES:
             raise UserError(f"unknown remat {self.remat!r}: the choices are {', '.join(REMAT_POLICIES)}")

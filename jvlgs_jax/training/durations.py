@@ -1,5 +1,7 @@
 """Durations: a config gives each either in steps or in epochs, and a training counts in steps."""
 
+import math
+
 from jvlgs_jax.errors import UserError
 
 
@@ -12,9 +14,9 @@ def one_unit(name: str, steps: object, epochs: object) -> None:
 
 
 def positive(name: str, value: int | float | None) -> None:
-    """UserError for a duration that is given and not positive."""
-    if value is not None and not value > 0:
-        raise UserError(f"{name} is {value}, it must be above 0: use a larger one")
+    """UserError for a duration that is given and not positive, or without end."""
+    if value is not None and not 0 < value < math.inf:
+        raise UserError(f"{name} is {value}, it must be above 0 and finite: use another one")
 
 
 def in_steps(steps: int | None, epochs: int | float | None, steps_per_epoch: int | float) -> int | None:

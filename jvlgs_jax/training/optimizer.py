@@ -1,5 +1,6 @@
 """Optimizers and learning-rate schedules by name."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -12,6 +13,14 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.training.durations import in_steps, one_unit, positive
 from jvlgs_jax.training.layer_decay import scale_by_layer
 from jvlgs_jax.training.variable_paths import variable_path
+
+_POSITIVE = {
+    "learning_rate": "the published one is 1e-4",
+    "epsilon": "the published one is 1e-8",
+    "decay_factor": "the published one is 0.1",
+    "gradient_clamp": "use None for no limit",
+    "gradient_norm": "use None for no limit",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,18 +69,16 @@ class OptimizerConfig:
     ema_decay: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.learning_rate > 0:
-            raise UserError(f"learning_rate is {self.learning_rate}, it must be positive: the published one is 1e-4")
+        for name, hint in _POSITIVE.items():
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise UserError(f"{name} is {value}, it must be positive and finite: {hint}")
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
             raise UserError(f"ema_decay is {self.ema_decay}, it must lie between 0 and 1: use None for no mean")
         if not 0 < self.layer_decay <= 1:
             raise UserError(f"layer_decay is {self.layer_decay}, it must be above 0 and at most 1: use 1 for no decay")
-        if self.weight_decay < 0:
-            raise UserError(f"weight_decay is {self.weight_decay}, the least is 0: use 0 for no decay")
-        for name in ("gradient_clamp", "gradient_norm"):
-            value = getattr(self, name)
-            if value is not None and not value > 0:
-                raise UserError(f"{name} is {value}, it must be positive: use None for no limit")
+        if not 0 <= self.weight_decay < math.inf:
+            raise UserError(f"weight_decay is {self.weight_decay}, it must be finite and 0 or more: use 0 for no decay")
         if self.micro_batches < 1:
             raise UserError(f"micro_batches is {self.micro_batches}, the least is 1: use 1 for whole batches")
         for kind, name, known in (("optimizer", self.name, OPTIMIZERS), ("schedule", self.schedule, SCHEDULES)):
@@ -79,7 +86,12 @@ class OptimizerConfig:
                 raise UserError(f"unknown {kind} {name!r}: the choices are {', '.join(known)}")
         one_unit("decay_steps", self.decay_steps, self.decay_epochs)
         one_unit("warmup_steps", self.warmup_steps, self.warmup_epochs)
+        if self.warmup_steps < 0:
+            raise UserError(f"warmup_steps is {self.warmup_steps}, the least is 0: use 0 for no warm-up")
         positive("warmup_epochs", self.warmup_epochs)
+        for name in ("decay_steps", "decay_epochs"):
+            for duration in getattr(self, name):
+                positive(f"one of {name}", duration)
 
     @property
     def counts_epochs(self) -> bool:

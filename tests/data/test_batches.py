@@ -117,6 +117,7 @@ def test_leak_free_share(scenes):
     [
         ({"batch_size": 0}, "batch_size is 0, the least is 1"),
         ({"workers": -1}, "workers is -1, the least is 0"),
+        ({"input_size": (32, 0)}, r"input_size is \(32, 0\), the least is \(1, 1\)"),
         ({"leak_free_share": 1.5}, "leak_free_share is 1.5, it must lie between 0 and 1: use None"),
         ({"planes": "thermal"}, "unknown input planes 'thermal'"),
         ({"split": "groupd/0"}, "unknown split 'groupd/0'"),

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import pytest
 
@@ -35,6 +36,8 @@ def test_a_training_has_a_length():
         (lambda: OptimizerConfig(warmup_steps=5, warmup_epochs=1.0), "warmup_steps.*both given"),
         (lambda: TrainConfig(epochs=0.0), r"train\.epochs is 0\.0, it must be above 0"),
         (lambda: TrainConfig(steps=-1), r"train\.steps is -1"),
+        (lambda: TrainConfig(epochs=math.inf), r"train\.epochs is inf"),
+        (lambda: TrainConfig(loss="foo"), "unknown loss 'foo': the choices are published, intended"),
         (lambda: EvaluatorConfig(every=0), r"test\.every is 0"),
         (lambda: TrainConfig(attention="pallas"), "unknown attention 'pallas': did you mean 'pallas_tpu'"),
     ],

@@ -1,3 +1,5 @@
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -102,6 +104,13 @@ def test_every_kernel_of_the_network_is_decayed_and_nothing_else():
         ({"micro_batches": 0}, "micro_batches is 0"),
         ({"schedule": "cosine"}, "unknown schedule 'cosine'.*step_decay, warmup_cosine"),
         ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+        ({"learning_rate": math.inf}, "learning_rate is inf, it must be positive and finite: the published"),
+        ({"epsilon": -1.0}, "epsilon is -1.0"),
+        ({"weight_decay": math.nan}, "weight_decay is nan"),
+        ({"decay_factor": -1.0, "decay_steps": (5,)}, "decay_factor is -1.0"),
+        ({"decay_steps": (5, 0)}, "one of decay_steps is 0, it must be above 0"),
+        ({"decay_epochs": (math.inf,)}, "one of decay_epochs is inf"),
+        ({"warmup_steps": -5}, "warmup_steps is -5, the least is 0"),
         ({"ema_decay": 1.0}, "ema_decay is 1.0"),
     ],
 )
