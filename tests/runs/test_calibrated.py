@@ -6,6 +6,7 @@ import pytest
 from flax import nnx
 
 from jvlgs_jax.cli.main import main
+from jvlgs_jax.inference.segmenter import same_view
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model
 from jvlgs_jax.interop.parameters import flatten, replace
 from jvlgs_jax.models.jvlgs import JvlgsConfig
@@ -18,8 +19,9 @@ class Brightness:
     def __init__(self, bundle):
         assert bundle.prompts == ("a", "b", "c", "d")
 
-    def probabilities(self, frames):
+    def probabilities(self, frames, *, starts_view=same_view):
         for frame in frames:
+            starts_view(frame)
             yield frame[..., 0].astype(np.float32) / 255
 
 
