@@ -20,6 +20,7 @@ from jvlgs_jax.cli.json_lines import print_json_line
 from jvlgs_jax.cli.use_arguments import add_checkpoint_argument, add_use_arguments, check_use
 from jvlgs_jax.cli.watch_arguments import add_watch_arguments, check_watch, watch_config
 from jvlgs_jax.data.live import LiveVideo, is_live, open_live
+from jvlgs_jax.data.printable import printable
 from jvlgs_jax.data.sampling import Direction
 from jvlgs_jax.data.video import Video, open_video
 from jvlgs_jax.errors import UserError
@@ -136,10 +137,10 @@ def run(args: argparse.Namespace) -> int:
             _notice(f"error: {error}")
             failed.append(name)
             continue
-        alarms += summary.alarms
+        alarms, shown = alarms + summary.alarms, printable(str(output))
         if args.jsonl:
-            print_json_line({"event": "video_done", "video": name, **asdict(summary), "output": str(output)})
-        tell_all(f"{output}: {summary}")
+            print_json_line({"event": "video_done", "video": printable(name), **asdict(summary), "output": shown})
+        tell_all(f"{shown}: {summary}")
     if failed:
         raise UserError(f"{len(failed)} of {len(chosen)} videos failed ({', '.join(failed)}): the reasons are above")
     return ALARM_RAISED if alarms and args.exit_code else 0
@@ -221,7 +222,7 @@ def _ended_by_signals(video: Video | LiveVideo, duration: float | None) -> Gener
 
 
 def _notice(line: str) -> None:
-    print(f"jvlgs: {line}", file=sys.stderr)
+    print(f"jvlgs: {printable(line)}", file=sys.stderr)
 
 
 def _watched(regions: Path | None, videos: Mapping[str, Video | LiveVideo]) -> dict[str, Watched]:
@@ -256,7 +257,7 @@ def _say(name: str, video: Video | LiveVideo, event: Event) -> None:
     """Prints an event; where nobody reads it any more, a recording ends at once, to go on later, a live input whole."""
     content = event.to_json()
     try:
-        print_json_line({"event": content.pop("event"), "video": name, **content})
+        print_json_line({"event": content.pop("event"), "video": printable(name), **content})
     except BrokenPipeError:
         if not isinstance(video, LiveVideo):
             raise

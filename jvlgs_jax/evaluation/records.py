@@ -13,6 +13,8 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.boundary import BoundaryCounts, boundary_counts
 from jvlgs_jax.inference.replacement import replacement
 
+_ODD_NAMES = "surrogateescape"  # bytes of a scene's name that are not UTF-8 stay as they are
+
 
 class FrameRecord(NamedTuple):
     """One frame of a prediction beside its truth; all counts are pixels."""
@@ -65,7 +67,7 @@ def compare(
 
 def save_records(path: Path, records: Mapping[str, Sequence[FrameRecord]]) -> None:
     """Writes the records of each method as one CSV table, replacing an earlier one at the end."""
-    with replacement(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+    with replacement(path) as partial, partial.open("w", newline="", encoding="utf-8", errors=_ODD_NAMES) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("method", *FrameRecord._fields))
         for method, rows in records.items():
@@ -77,7 +79,7 @@ def load_records(path: Path) -> dict[str, list[FrameRecord]]:
     if not path.is_file():
         raise UserError(f"{path}: no such file: give a records.csv that `jvlgs evaluate` wrote")
     records: dict[str, list[FrameRecord]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
+    with path.open(newline="", encoding="utf-8", errors=_ODD_NAMES) as file:
         reader = csv.reader(file)
         if next(reader, None) != ["method", *FrameRecord._fields]:
             raise UserError(f"{path}: the first line is not that of a table of records: evaluate again")

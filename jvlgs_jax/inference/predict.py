@@ -19,6 +19,7 @@ from tqdm import tqdm
 from jvlgs_jax import __version__
 from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.data.live import LiveVideo
+from jvlgs_jax.data.printable import printable
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.output_folder import UNFINISHED
 from jvlgs_jax.inference.progress import Progress, load_progress, shape_of
@@ -141,7 +142,8 @@ def _observations(
             yield frame
 
     answers = segmenter.probabilities(remember(), starts_view=watcher.starts_view, memory=progress.memory)
-    with tqdm(total=video.frame_count or None, initial=progress.frames, desc=video.name, unit=" frames") as bar:
+    name = printable(video.name)
+    with tqdm(total=video.frame_count or None, initial=progress.frames, desc=name, unit=" frames") as bar:
         for probability in answers:
             frame = read_ahead.popleft()
             seen = watcher.push(frame, probability)

@@ -9,6 +9,7 @@ from jaxtyping import Bool
 
 from jvlgs_jax.data.images import list_images
 from jvlgs_jax.data.live import LiveVideo
+from jvlgs_jax.data.printable import printable
 from jvlgs_jax.data.video import Video
 from jvlgs_jax.interop.fingerprint import fingerprint
 from jvlgs_jax.interop.model_folder import ModelBundle
@@ -19,7 +20,7 @@ Recording = Video | LiveVideo
 def describe_model(name: str, bundle: ModelBundle) -> dict[str, Any]:
     """Returns what results say of the model called `name`, as JSON's types."""
     return {
-        "name": name,
+        "name": printable(name),
         "sha256": fingerprint(bundle),
         "prompts": list(bundle.prompts),
         "planes": bundle.planes,
@@ -34,9 +35,9 @@ def describe_recording(video: Recording, size: tuple[int, int]) -> dict[str, Any
     A live input has no hash, but a time when it began; a password in its address is left out.
     """
     if isinstance(video, LiveVideo):
-        source = {"path": video.name, "began": video.began.isoformat(timespec="seconds")}
+        source = {"path": printable(video.name), "began": video.began.isoformat(timespec="seconds")}
     else:
-        source = {"path": str(video.path), "sha256": recording_sha256(video.path)}
+        source = {"path": printable(str(video.path)), "sha256": recording_sha256(video.path)}
     return {
         **source,
         "width": size[1],
@@ -55,7 +56,7 @@ def identify_recording(video: Recording) -> list[Any]:
 
 def describe_regions(file: str, watched: Bool[np.ndarray, "h w"]) -> dict[str, Any]:
     """Returns what results say of regions that a file names, as JSON's types."""
-    return {"file": file, "watched_share": round(float(watched.mean()), 6)}
+    return {"file": printable(file), "watched_share": round(float(watched.mean()), 6)}
 
 
 def recording_sha256(path: Path) -> str:

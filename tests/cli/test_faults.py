@@ -5,6 +5,8 @@ docs/inference.md has them as a table.
 
 import errno
 import itertools
+import json
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -216,6 +218,21 @@ def test_what_is_only_odd_is_segmented(tmp_path, make, frames):
     assert {path.name for path in output.iterdir()} == {
         *("masks", "overlay.mp4", "frames.csv", "events.json", "report.html")
     }
+
+
+def test_a_name_that_is_not_utf_8_is_shown_as_far_as_it_can_be(tmp_path, capsys):
+    site, output = tmp_path / "site", tmp_path / "out"
+    site.mkdir()
+    for name in (b"a\xe9.mp4", b"b.mp4"):
+        _clip(site / os.fsdecode(name), 2)
+    assert predict(site, output, "--jsonl") == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["video"] for line in told] == ["a\ufffd", "b"]
+    assert predict(site, output) == 0
+    assert f"{output}/a\ufffd: 2 frames" in capsys.readouterr().out
+    results = output / os.fsdecode(b"a\xe9")
+    assert json.loads((results / "events.json").read_text())["video"]["path"] == f"{site}/a\ufffd.mp4"
+    assert "a\ufffd.mp4" in (results / "report.html").read_text()
 
 
 def _out_of_space(*_):

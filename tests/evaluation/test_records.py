@@ -43,6 +43,12 @@ def test_a_saved_table_loads_as_it_was(tmp_path_factory, methods):
     assert load_records(path) == methods
 
 
+def test_a_scene_whose_name_is_not_utf_8_survives_the_table(tmp_path):
+    written = {"model": [FrameRecord("caf\udce9", 0, 1, 2, 3, 4, 0.5, 5, 6, 7, 8)]}
+    save_records(tmp_path / "r.csv", written)
+    assert load_records(tmp_path / "r.csv") == written
+
+
 def test_a_missing_probability_survives_the_table(tmp_path):
     save_records(tmp_path / "r.csv", {"mog2": [FrameRecord("a", 0, 1, 2, 3, 4, nan, 5, 6, 7, 8)]})
     assert isnan(load_records(tmp_path / "r.csv")["mog2"][0].max_probability)
