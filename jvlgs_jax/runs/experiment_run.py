@@ -7,7 +7,8 @@ from pathlib import Path
 from flax import nnx
 
 from jvlgs_jax.data.batches import DataConfig
-from jvlgs_jax.data.dataset import open_dataset
+from jvlgs_jax.data.clip_source import TrainingSource
+from jvlgs_jax.data.dataset import DividedDataset, open_dataset
 from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.experiment import Experiment, from_config_dict
@@ -19,6 +20,7 @@ from jvlgs_jax.training.evaluators.findings import HeldOut
 from jvlgs_jax.training.loop import train
 from jvlgs_jax.training.outcome import JudgedModel
 from jvlgs_jax.training.processes import is_first
+from jvlgs_jax.training.regime import Regime, Supervised
 
 CONFIG = "config.json"
 FINISHED = "finished.json"  # the experiment once more, written when all the rest was
@@ -32,31 +34,45 @@ def run_experiment(
 
     Args:
         experiment: from a config.
-        workdir: the training's folder, made if it is missing; the experiment is stored in it.
+        workdir: the training's folder, made if it is missing; the experiment is stored in it, once it is known to fit
+            what is there.
         data_dir: the dataset, see `data_root`.
         profile: steps of which a trace is recorded.
     """
     dataset = open_dataset(data_root(data_dir, experiment.data), experiment.data)
-    simulated = simulation_sources(experiment.simulated, input_planes(experiment.data.planes))
-    if is_first():
-        workdir.mkdir(parents=True, exist_ok=True)
-        _store(experiment, workdir / CONFIG)
+
+    def begun() -> None:
+        if is_first():
+            _store(experiment, workdir / CONFIG)
+
     judged = train(
         lambda: Jvlgs(experiment.model, rngs=nnx.Rngs(experiment.seed)),
         experiment.prompts,
-        [*dataset.training, *simulated],
+        training_sources(experiment, dataset),
         HeldOut(test=dataset.held_out, validation=dataset.validation, gate=experiment.rule),
         data=experiment.data,
         config=experiment.train,
         seed=experiment.seed,
         workdir=workdir,
-        regime=None if experiment.meta is None else MetaTraining(experiment.meta),
+        regime=regime_of(experiment),
         about=json.loads(experiment.to_json()),
         profile=profile,
+        begun=begun,
     )
     if judged and is_first():
         _store(experiment, workdir / FINISHED)
     return judged
+
+
+def training_sources(experiment: Experiment, dataset: DividedDataset) -> list[TrainingSource]:
+    """Returns what the clips of an experiment are drawn from, of which the first says how long an epoch is."""
+    simulated = simulation_sources(experiment.simulated, input_planes(experiment.data.planes))
+    return [*dataset.training, *simulated]
+
+
+def regime_of(experiment: Experiment) -> Regime:
+    """Returns what a step of the experiment learns from, and how."""
+    return Supervised() if experiment.meta is None else MetaTraining(experiment.meta)
 
 
 def data_root(chosen: Path | None, config: DataConfig) -> Path | None:

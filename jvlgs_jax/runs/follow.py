@@ -5,10 +5,9 @@ import json
 import sys
 from pathlib import Path
 
-from jvlgs_jax.data.batches import steps_per_epoch
 from jvlgs_jax.data.dataset import open_dataset
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.runs.experiment_run import data_root, stored_experiment
+from jvlgs_jax.runs.experiment_run import data_root, regime_of, stored_experiment, training_sources
 from jvlgs_jax.training.config import TrainConfig
 from jvlgs_jax.training.evaluators.findings import HeldOut
 from jvlgs_jax.training.evaluators.follow import follow
@@ -36,9 +35,12 @@ def follow_training(workdir: Path, *, data_dir: Path | None = None, poll_seconds
     data = experiment.data
     dataset = open_dataset(data_root(data_dir, data), data)
     held_out = HeldOut(test=dataset.held_out, validation=dataset.validation, gate=experiment.rule)
-    config = _at_each_checkpoint(experiment.train.in_steps(steps_per_epoch(dataset.training, data)))
+    regime = regime_of(experiment)
+    epoch = regime.steps_per_epoch(training_sources(experiment, dataset), data)
+    config = _at_each_checkpoint(experiment.train.in_steps(epoch))
     assert config.steps is not None
-    evaluators = Evaluators(config, held_out, data=data, mesh=make_mesh(MeshConfig(data=1)))
+    of_tasks = regime.task_evaluators(config, held_out, data, stopped=lambda: False)
+    evaluators = Evaluators(config, held_out, data=data, mesh=make_mesh(MeshConfig(data=1)), of_tasks=of_tasks)
     if not evaluators.due(config.steps):
         raise UserError(f"{workdir}: no evaluator of its config has scenes: set data.split to hold some out")
     path = workdir / RECORD

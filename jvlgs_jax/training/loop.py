@@ -82,6 +82,7 @@ def train(
     regime: Regime | None = None,
     about: Mapping[str, Any] | None = None,
     profile: range = range(0),
+    begun: Callable[[], None] = lambda: None,
 ) -> list[JudgedModel]:
     """Trains a model on `sources`, or goes on where an earlier call with this workdir stopped, and evaluates it.
 
@@ -99,6 +100,7 @@ def train(
         regime: what a step learns from, and how; None: from batches of labelled clips.
         about: the whole experiment as JSON, to be stored with each checkpoint.
         profile: steps of which a trace is recorded in the workdir's `profile`.
+        begun: called by each process once the config is known to fit the workdir, before the first step.
 
     Returns:
         the model of the last step and what was found in it, then the best one if the config selects one.
@@ -126,6 +128,7 @@ def train(
         evaluators = Evaluators(config, held_out, data=data, mesh=program.mesh, stopped=stopped, of_tasks=of_tasks)
         state = _first_state(program, checkpoints, batches)
         run = _prepared(workdir, program, state, bundle, batches, evaluators, checkpoints, own, about, profile)
+        begun()
         return _carry_out(workdir, state, run)
 
 

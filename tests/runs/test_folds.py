@@ -100,3 +100,4 @@ def test_folds_are_trained_in_turn_go_on_after_an_interruption_and_end_in_one_re
     # Nor is a training that has seen the scenes that another split holds out.
     with pytest.raises(UserError, match=r"data\.split 'grouped/0of3', but this config says 'grouped/1of3'"):
         run_experiment(with_fold(experiment, splits[1]), folders[0])
+    assert stored_experiment(folders[0]) == with_fold(longer, splits[0])  # what was refused leaves no trace
