@@ -1,5 +1,6 @@
 """What made a checkpoint: the code and the libraries."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,15 +11,18 @@ import orbax.checkpoint
 
 import jvlgs_jax
 
+COMMIT_VARIABLE = "JVLGS_COMMIT"
+
 
 def code_version() -> dict[str, str | None]:
-    """Returns the versions of this package, its git commit if it runs from a checkout, and of what it computes with.
+    """Returns the versions of this package, its git commit, and of what it computes with.
 
-    The commit ends in "+" if files of the checkout differ from it.
+    The commit ends in "+" if files of the checkout differ from it. Of a package that does not run from a checkout, it
+    is what the environment's COMMIT_VARIABLE says, if anything.
     """
     return {
         "jvlgs_jax": jvlgs_jax.__version__,
-        "commit": _commit(Path(jvlgs_jax.__file__).parents[1]),
+        "commit": _commit(Path(jvlgs_jax.__file__).parents[1]) or os.environ.get(COMMIT_VARIABLE) or None,
         "jax": jax.__version__,
         "flax": flax.__version__,
         "optax": optax.__version__,
