@@ -9,6 +9,7 @@ from jvlgs_jax.data.images import IMAGE_SUFFIXES
 from jvlgs_jax.data.natural_order import natural_key
 from jvlgs_jax.data.video import VIDEO_SUFFIXES
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.output_folder import MASKS, OVERLAY, TABLE, UNFINISHED
 
 LIST_SUFFIX = ".txt"
 _PATTERN = frozenset("*?[")
@@ -20,15 +21,14 @@ def find_videos(path: Path) -> dict[str, Path]:
     `path` is a video, a folder of videos, a pattern such as `site/**/*.mp4` (* and ? stand for any characters, ** for
     folders), or a list: a .txt file with the path of a video a line, relative to its own folder; lines that begin with
     # say nothing. A video is a video file or a folder of images. Its name is the file's without its suffix; what two
-    would share is told apart by the suffix or by the folders that hold them.
+    would share is told apart by the suffix or by the folders that hold them. What a prediction wrote, or had begun to
+    write, is a video only where `path` or a list names it.
 
     UserError for a missing path, a folder or pattern without videos, a folder with images beside videos, and a line
     of a list that is not there, by its number.
     """
-    if path.is_file() and path.suffix.lower() == LIST_SUFFIX:
-        return _named(_listed(path))
     if path.is_file():
-        return {_name(path): path}
+        return _named(_listed(path)) if path.suffix.lower() == LIST_SUFFIX else {_name(path): path}
     if path.is_dir():
         return _named(_inside(path))
     if not _PATTERN.isdisjoint(str(path)):
@@ -85,19 +85,16 @@ def _listed(file: Path) -> list[Path]:
 
 
 def _named(videos: Sequence[Path]) -> dict[str, Path]:
-    """Gives each video the shortest name of its own."""
-    short = Counter(map(_name, videos))
-    longer = Counter(video.name for video in videos)
-    names = []
-    for video in videos:
-        if short[_name(video)] == 1:
-            names.append(_name(video))
-        elif longer[video.name] == 1:
-            names.append(video.name)
-        else:
-            shared = os.path.commonpath([other.resolve().parent for other in videos])
-            names.append(video.resolve().relative_to(shared).as_posix())
-    return dict(zip(names, videos, strict=True))
+    """Gives each video the shortest name that no other could have, or else the one with its folders."""
+    places = [Path(os.path.abspath(video)) for video in videos]  # noqa: PTH100  # links keep names of their own
+    shared = os.path.commonpath([place.parent for place in places])
+    spellings = [
+        (_name(video), video.name, place.relative_to(shared).as_posix())
+        for video, place in zip(videos, places, strict=True)
+    ]
+    could = Counter(name for names in spellings for name in set(names))
+    chosen = [next((name for name in names if could[name] == 1), names[-1]) for names in spellings]
+    return dict(zip(chosen, videos, strict=True))
 
 
 def _name(video: Path) -> str:
@@ -105,7 +102,11 @@ def _name(video: Path) -> str:
 
 
 def _is_video(path: Path) -> bool:
-    return _has_suffix(path, VIDEO_SUFFIXES) or _holds_images(path)
+    return (_has_suffix(path, VIDEO_SUFFIXES) or _holds_images(path)) and not _is_result(path)
+
+
+def _is_result(path: Path) -> bool:
+    return UNFINISHED in path.parts or (path.name in (MASKS, OVERLAY) and (path.parent / TABLE).is_file())
 
 
 def _holds_images(path: Path) -> bool:

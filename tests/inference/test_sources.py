@@ -31,6 +31,26 @@ def test_names_that_would_be_alike_keep_their_suffix(tmp_path):
     assert set(find_videos(tmp_path)) == {"a.mp4", "a.avi", "b"}
 
 
+def test_no_video_is_dropped_for_a_name_that_another_has(tmp_path):
+    _touch(tmp_path, "v.mp4", "v.avi", "v.mp4.avi", "a/1.mp4")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert sorted(map(str, find_videos(tmp_path / "*.*").values())) == [
+        *(str(tmp_path / name) for name in ("v.avi", "v.mp4", "v.mp4.avi"))
+    ]
+    assert set(find_videos(tmp_path / "[ab]" / "*.mp4")) == {"a/1.mp4", "b/1.mp4"}
+
+
+def test_results_of_predictions_are_no_videos(tmp_path):
+    """Those of the same command's earlier runs, whole and killed, lie below a pattern that begins at their site."""
+    _touch(tmp_path, "site/north/cam.mp4", "site/south/overlay.mp4")
+    for results in ("site/out", "site/out/north"):
+        _touch(tmp_path, *(f"{results}/{name}" for name in ("overlay.mp4", "masks/000000.png", "frames.csv")))
+    _touch(tmp_path, "site/out/.unfinished/overlay/000000.mp4", "site/out/.unfinished/masks/000000.png")
+    site = tmp_path / "site"
+    assert list(find_videos(site / "**" / "*").values()) == [site / "north" / "cam.mp4", site / "south" / "overlay.mp4"]
+    assert find_videos(site / "out" / "overlay.mp4") == {"overlay": site / "out" / "overlay.mp4"}
+
+
 @pytest.mark.parametrize(
     ("names", "words"),
     [([], "no video in this folder"), (["a.txt"], "no video"), (["a.png", "b.mp4"], "images and videos")],
