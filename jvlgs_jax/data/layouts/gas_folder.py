@@ -31,11 +31,17 @@ def is_gas_folder(root: Path) -> bool:
 def find_gas_folder(root: Path, *, threshold: int = DEFAULT_THRESHOLD, source: str = SOURCE) -> list[SceneFiles]:
     """Returns the scenes of `root` in natural order; gas is a mask pixel brighter than `threshold`, or class 1.
 
-    Each scene is its own group. UserError for a root without any scene, and for two scenes of one name.
+    Each scene is its own group. UserError for a root without any scene, for one with images beside videos or folders of
+    images, and for two scenes of one name.
     """
-    if list_images(root):
-        return [_scene(root, root.parent, threshold, source)]
     found = sorted([*_videos(root), *_folders(root)], key=lambda path: natural_key(path.name))
+    if images := list_images(root):
+        if found:
+            raise UserError(
+                f"{root}: holds images ({images[0].name}, ...) beside {found[0].name}: the images alone would be one "
+                "scene: move one kind elsewhere"
+            )
+        return [_scene(root, root.parent, threshold, source)]
     if not found:
         raise UserError(f"{root}: no video and no folder of images here: give the folder that holds them")
     names = [_name(path) for path in found]

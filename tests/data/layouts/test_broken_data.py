@@ -226,6 +226,14 @@ TABLE = {
         lambda t: t.image(gas_folder(t) / "masks/pump/12.png", 0, size=SIZE),
         "masks/pump: 13 frames, its video has 12",
     ),
+    "an image beside videos": (
+        lambda t: t.image(gas_folder(t) / "thumb.jpg", 90),
+        "data: holds images (thumb.jpg, ...) beside pump.mp4: the images alone would be one scene: move one kind",
+    ),
+    "an image beside folders of images": (
+        lambda t: (t.image(t.root / "tank" / "1.png", 90), t.image(t.root / "thumb.png", 90)),
+        "data: holds images (thumb.png, ...) beside tank: the images alone would be one scene",
+    ),
     "two scenes of one name": (
         lambda t: t.image(gas_folder(t) / "pump" / "1.png", 0),
         "another scene is also called pump: rename one",
