@@ -1,6 +1,7 @@
 """Frames out of video files, as they are stored: 8 bits a sample, or the raw levels of a camera with more."""
 
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ import av
 import cv2
 import numpy as np
 from jaxtyping import UInt8, UInt16
+from tqdm import tqdm
 
 from jvlgs_jax.data.images import RawPixels
 from jvlgs_jax.errors import UserError
@@ -16,6 +18,7 @@ from jvlgs_jax.errors import UserError
 _FLOATS = re.compile(r"f(16|32)[lb]e$")  # of the names of pixel formats, such as grayf32le
 
 WHOLE_SHARE = 0.9  # a file that holds fewer of the frames it declares was cut short
+SURE_SHARE = 0.99  # of a duration, which may be that of the sound: what ends before is told
 
 
 class Declaration(NamedTuple):
@@ -37,15 +40,18 @@ def declaration(path: Path) -> Declaration:
 
 
 def decode_colors(path: Path) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-    """Yields every frame in 8-bit RGB, whatever its depth; UserError where the file is damaged or cut short."""
+    """Yields every frame in 8-bit RGB, whatever its depth.
+
+    UserError where the file is damaged or cut short; of the loss of less than a tenth, a line on stderr tells.
+    """
     return (_colors(frame) for frame in _decode(path))
 
 
 def decode_grey(path: Path) -> Iterator[RawPixels]:
     """Yields every frame with one channel: of 8 bits its luma, of more the stored levels as 16 bits.
 
-    Which levels a camera uses of its 10 to 16 bits is for a gain to find out, so they are not scaled. UserError where
-    the file is damaged or cut short.
+    Which levels a camera uses of its 10 to 16 bits is for a gain to find out, so they are not scaled. UserError and
+    a line on stderr as of `decode_colors`.
     """
     for frame in _decode(path):
         if _depth(frame) > 8:
@@ -95,9 +101,13 @@ def _decode(path: Path) -> Iterator[av.VideoFrame]:
             raise UserError(
                 f"{path}: damaged after frame {count} of {declared} ({error.strerror}): copy the file again"
             ) from error
-    whole = count >= WHOLE_SHARE * declared if counted else last + 1 / rate >= WHOLE_SHARE * seconds
-    if count == 0 or not whole:
+    found, whole = (count, declared) if counted else (last + 1 / rate, seconds)
+    if count == 0 or found < WHOLE_SHARE * whole:
         raise UserError(f"{path}: cut short, {count} of {declared} frames can be read: copy the file again")
+    if found < whole * (1 if counted else SURE_SHARE):
+        read = f"{count} of {declared} frames" if counted else f"{found:.2f} of {whole:.2f} seconds"
+        # Not with print, which would write into the reader's progress bar.
+        tqdm.write(f"jvlgs: {path}: {read} could be read: the file may have been cut short", file=sys.stderr)
 
 
 def _open(path: Path) -> av.container.InputContainer:

@@ -69,6 +69,17 @@ def test_truncated_file(tmp_path, write_video, name, options):
         open_video(path).read()
 
 
+@pytest.mark.parametrize(("name", "said"), [("a.mp4", "{n} of 100 frames"), ("b.mkv", "{s:.2f} of 6.67 seconds")])
+def test_the_loss_of_a_few_last_frames_is_told(tmp_path, write_video, capsys, name, said):
+    path = write_video(tmp_path / name, noise(100, 48, 64), options={"movflags": "faststart"})
+    assert len(open_video(path).read()) == 100
+    assert capsys.readouterr().err == ""
+    path.write_bytes(path.read_bytes()[: int(0.95 * path.stat().st_size)])
+    read = len(open_video(path).read())
+    assert 90 <= read < 100
+    assert f"{name}: {said.format(n=read, s=read / 15)} could be read" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [b"", b"these are words, no pictures " * 50], ids=["empty", "text"])
 def test_no_video(tmp_path, content):
     (tmp_path / "a.mp4").write_bytes(content)
