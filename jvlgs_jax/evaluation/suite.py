@@ -1,6 +1,8 @@
 """Which datasets a suite scores: the sub-folders of a folder, or those that a suite file lists."""
 
+import hashlib
 import json
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,21 @@ class SuiteDataset:
         return labelled_scenes(
             self.path, dataset=self.dataset, layout=self.layout, threshold=self.threshold, split=self.split
         )
+
+    def state(self) -> str:
+        """Returns a hash of the names, sizes and times of the dataset's files, which tells at once whether it changed.
+
+        Hidden files do not count.
+        """
+        top = self.path if self.dataset is None else self.path / self.dataset
+        found = []
+        for folder, _, names in os.walk(top, followlinks=True):
+            for name in names:
+                file = Path(folder, name)
+                if not name.startswith(".") and file.is_file():
+                    about = file.stat()
+                    found.append((str(file.relative_to(top)), about.st_size, about.st_mtime_ns))
+        return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
 
 
 def read_suite(path: Path) -> list[SuiteDataset]:

@@ -47,10 +47,14 @@ def run_suite(
         output: each dataset's results go to the folder of its name in here.
         say: told of each dataset, in one line.
 
-    UserError, before anything is scored, where `output` holds results of other settings.
+    UserError, before anything is scored, where `output` holds results of other settings, or of a dataset whose files
+    have changed since.
     """
     settings = {**settings, "baselines": list(BASELINES)}
-    described = {dataset.name: {**settings, "dataset": _described(dataset)} for dataset in datasets}
+    described = {
+        dataset.name: {**settings, "dataset": _described(dataset), "state of the dataset": dataset.state()}
+        for dataset in datasets
+    }
     found = {name: load_result(output / name, of) for name, of in described.items()}
     results, failures = [], {}
     for dataset in datasets:

@@ -49,6 +49,24 @@ def test_results_of_two_models_are_never_mixed(suite, brightness, tmp_path):
         run(suite, brightness, tmp_path / "out", SETTINGS | {"prompts": ["a tree"]})
 
 
+@pytest.mark.parametrize("kind", ["masks", "images"])
+def test_results_of_data_that_has_changed_are_not_taken_for_those_of_the_new(suite, brightness, tmp_path, kind):
+    run(suite, brightness, tmp_path / "out")
+    seen = brightness.frames
+    changed = suite / "one" / "yard" / kind / "000.png"
+    changed.write_bytes((suite / "one" / "yard" / kind / "002.png").read_bytes())
+    with pytest.raises(UserError, match=r"one: holds results of another state of the dataset .*: choose another"):
+        run(suite, brightness, tmp_path / "out")
+    assert brightness.frames == seen
+
+
+def test_hidden_files_and_links_to_nothing_do_not_count(suite, brightness, tmp_path):
+    run(suite, brightness, tmp_path / "out")
+    (suite / "one" / ".hidden").touch()
+    (suite / "one" / "gone.png").symlink_to(tmp_path / "gone.png")
+    assert run(suite, brightness, tmp_path / "out")[1][0] == "one: scored before"
+
+
 def test_a_folder_that_is_not_a_result_is_left_alone(suite, brightness, tmp_path):
     (tmp_path / "out" / "two").mkdir(parents=True)
     with pytest.raises(UserError, match="two: exists and holds no results of a suite"):
