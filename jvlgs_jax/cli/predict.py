@@ -11,22 +11,20 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool
 
 from jvlgs_jax.cli.json_lines import print_json_line
 from jvlgs_jax.cli.use_arguments import add_checkpoint_argument, add_use_arguments, check_use
+from jvlgs_jax.cli.video_choice import add_live_arguments, choose_videos
 from jvlgs_jax.cli.watch_arguments import add_watch_arguments, check_watch, watch_config
-from jvlgs_jax.data.live import LiveVideo, is_live, open_live
+from jvlgs_jax.data.live import LiveVideo, is_live
 from jvlgs_jax.data.printable import printable
 from jvlgs_jax.data.sampling import Direction
-from jvlgs_jax.data.video import Video, open_video
+from jvlgs_jax.data.video import Video
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.inference.output_folder import prepare_output
-from jvlgs_jax.inference.regions import load_regions
-from jvlgs_jax.inference.sources import find_videos
 from jvlgs_jax.inference.watching import Event, WatchConfig
 
 if TYPE_CHECKING:
@@ -65,15 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="whether a frame is judged from itself and the next two frames, as published, or the last two, without "
         "delay (default: as the model was trained; the other mode was not measured)",
     )
-    parser.add_argument(
-        "--frame-rate",
-        type=float,
-        metavar="N",
-        help="of a live input: the most frames a second to take (default: the camera's own rate)",
-    )
-    parser.add_argument(
-        "--duration", type=float, metavar="SECONDS", help="of a live input: end after so long (default: never)"
-    )
+    add_live_arguments(parser)
     parser.add_argument(
         "--jsonl",
         action="store_true",
@@ -99,12 +89,8 @@ def run(args: argparse.Namespace) -> int:
     """Segments every video at `args.path` and prints one line for each."""
     check_use(args)
     check_watch(args)
-    chosen = _choose_videos(args)
-    watched = _watched(args.regions, {name: each.video for name, each in chosen.items()})
-    if not is_live(args.path):
-        prepare_output(args.output, Path(args.path))
-    for each in chosen.values():
-        prepare_output(each.output, each.source)
+    chosen, failed = choose_videos(args, _notice)
+    number = len(chosen) + len(failed)
 
     # Imported here, so that help and bad paths need not wait for JAX.
     from jvlgs_jax.cli.checkpoint import checkpoint_name
@@ -120,19 +106,19 @@ def run(args: argparse.Namespace) -> int:
     segmenter = _segmenter(args, bundle)
     model = describe_model(checkpoint_name(args.checkpoint), bundle)
     tell_all = partial(print, file=sys.stderr if args.jsonl else sys.stdout)
-    alarms, failed = 0, []
-    for name, (video, output, _) in chosen.items():
-        origin = {"model": model, **_describe_regions(args.regions, watched.get(name)), **_describe_promise(args)}
+    alarms = 0
+    for name, (video, output, watched) in chosen.items():
+        origin = {"model": model, **_describe_regions(args.regions, watched), **_describe_promise(args)}
         say = partial(_say, name, video) if args.jsonl else tell_nobody
         try:
             with _ended_by_signals(video, args.duration):
-                summary = _made_before(video, output, watch, watched.get(name), origin) or predict(
-                    video, segmenter, watch, output, watched=watched.get(name), origin=origin, tell=say
+                summary = _made_before(video, output, watch, watched, origin) or predict(
+                    video, segmenter, watch, output, watched=watched, origin=origin, tell=say
                 )
             if args.parquet:
                 write_parquet(output)
         except UserError as error:
-            if len(chosen) == 1:
+            if number == 1:
                 raise
             _notice(f"error: {error}")
             failed.append(name)
@@ -142,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
             print_json_line({"event": "video_done", "video": printable(name), **asdict(summary), "output": shown})
         tell_all(f"{shown}: {summary}")
     if failed:
-        raise UserError(f"{len(failed)} of {len(chosen)} videos failed ({', '.join(failed)}): the reasons are above")
+        raise UserError(f"{len(failed)} of {number} videos failed ({', '.join(failed)}): the reasons are above")
     return ALARM_RAISED if alarms and args.exit_code else 0
 
 
@@ -159,30 +145,6 @@ def _made_before(
     if summary is not None:
         _notice(f"{output}: holds these results already; nothing is done again")
     return summary
-
-
-class _Chosen(NamedTuple):
-    """A video, where its results go, and the file or folder that they must not replace."""
-
-    video: Video | LiveVideo
-    output: Path
-    source: Path | None
-
-
-def _choose_videos(args: argparse.Namespace) -> dict[str, _Chosen]:
-    """The videos at the path, by name; UserError for what cannot be opened."""
-    if is_live(args.path):
-        video = open_live(args.path, _notice, frames_per_second=args.frame_rate)
-        return {video.name: _Chosen(video, args.output, None)}
-    for option in ("frame_rate", "duration"):
-        if getattr(args, option) is not None:
-            raise UserError(f"--{option.replace('_', '-')}: {args.path} is no live input: leave it out")
-    sources = find_videos(Path(args.path))
-    single = list(sources.values()) == [Path(args.path)]
-    return {
-        name: _Chosen(open_video(source), args.output if single else args.output / name, source)
-        for name, source in sources.items()
-    }
 
 
 def _segmenter(args: argparse.Namespace, bundle: "ModelBundle") -> "Probabilities":
@@ -223,18 +185,6 @@ def _ended_by_signals(video: Video | LiveVideo, duration: float | None) -> Gener
 
 def _notice(line: str) -> None:
     print(f"jvlgs: {printable(line)}", file=sys.stderr)
-
-
-def _watched(regions: Path | None, videos: Mapping[str, Video | LiveVideo]) -> dict[str, Watched]:
-    """Where to look in each video, by name; empty for everywhere. UserError where the regions do not fit one."""
-    if regions is None:
-        return {}
-    loaded = load_regions(regions)
-    return {name: loaded.watched(_frame_size(video)) for name, video in videos.items()}
-
-
-def _frame_size(video: Video | LiveVideo) -> tuple[int, int]:
-    return video.size if isinstance(video, LiveVideo) else next(iter(video)).shape[:2]
 
 
 def _describe_regions(regions: Path | None, watched: Watched | None) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ import pytest
 
 from cli.stand_in import Brightness, events, gas, predict, replace_network, white_square
 from jvlgs_jax.cli import predict as cli_predict
+from jvlgs_jax.cli import video_choice
 from jvlgs_jax.data.live import open_live
 from jvlgs_jax.inference import streaming
 
@@ -57,7 +58,7 @@ def _nobody_reads(content):
 def test_a_signal_ends_a_live_input_whose_results_are_then_written(tmp_path, monkeypatch, capsys, number):
     monkeypatch.setattr(streaming, "StreamingSegmenter", _Streaming)
     opened = _capture(6, lambda: os.kill(os.getpid(), number))
-    monkeypatch.setattr(cli_predict, "open_live", partial(open_live, open_capture=opened))
+    monkeypatch.setattr(video_choice, "open_live", partial(open_live, open_capture=opened))
     before = signal.getsignal(number)
     arguments = ("--frame-rate", "100", "--exit-code", "--alarm", "window_s=0")
     assert predict("rtsp://user:secret@host/yard", tmp_path, *arguments) == 1
@@ -74,7 +75,7 @@ def test_a_live_input_whose_events_nobody_reads_any_more_ends_with_all_results(t
     """The stream goes on for ever; the reader ends at the first event."""
     monkeypatch.setattr(streaming, "StreamingSegmenter", _Streaming)
     opened = _capture(10**6, lambda: None)
-    monkeypatch.setattr(cli_predict, "open_live", partial(open_live, open_capture=opened))
+    monkeypatch.setattr(video_choice, "open_live", partial(open_live, open_capture=opened))
     monkeypatch.setattr(cli_predict, "print_json_line", _nobody_reads)
     monkeypatch.setattr(os, "dup2", lambda *_: None)  # the stdout of these tests stays
     arguments = ("--frame-rate", "100", "--jsonl", "--alarm", "window_s=0")
@@ -87,3 +88,13 @@ def test_options_of_a_live_input_are_for_no_other(tmp_path, capsys):
     for option in ("--frame-rate", "--duration"):
         assert predict(white_square(tmp_path / "clip.mp4"), tmp_path / "out", option, "5") == 2
         assert f"{option}: {tmp_path / 'clip.mp4'} is no live input" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "option", ["--frame-rate=nan", "--frame-rate=-5", "--frame-rate=1e-9", "--duration=inf", "--duration=1e300"]
+)
+def test_rates_and_durations_that_make_no_sense_are_told_before_the_input_is_opened(tmp_path, capsys, option):
+    assert predict("rtsp://host/yard", tmp_path / "out", option) == 2
+    name, _, value = option.partition("=")
+    assert f"{name} is {float(value):g}, it must lie between 0.001 and " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

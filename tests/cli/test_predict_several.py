@@ -1,6 +1,8 @@
 import json
 import os
 
+import cv2
+import numpy as np
 import pytest
 
 from cli.stand_in import QUICK, black_images, events, gas, predict, replace_network, white_square
@@ -32,6 +34,35 @@ def test_one_bad_video_of_several_does_not_keep_the_others_from_being_segmented(
     assert told.out == f"{output / 'b'}: 3 frames, 3 with gas, 0 alarms\n"
     assert "18.png: not a readable image" in told.err
     assert told.err.splitlines()[-1].endswith("1 of 2 videos failed (a): the reasons are above")
+
+
+def test_one_video_of_several_that_cannot_be_opened_does_not_stop_the_others(tmp_path, capsys):
+    white_square(tmp_path / "site" / "a.mp4")
+    (tmp_path / "site" / "b.mp4").touch()
+    black_images(tmp_path / "site" / "c")
+    cv2.imwrite(str(tmp_path / "site" / "c" / "0.png"), np.zeros((8, 8), np.uint8))  # which the regions do not fit
+    (tmp_path / "regions.json").write_text('{"include": [[[0, 0], [63, 0], [63, 47]]]}')
+    output = tmp_path / "out"
+    assert predict(tmp_path / "site", output, "--regions", str(tmp_path / "regions.json")) == 2
+    told = capsys.readouterr()
+    assert told.out == f"{output / 'a'}: 3 frames, 3 with gas, 0 alarms\n"
+    assert "b.mp4: not a readable video" in told.err
+    assert "lies out of the picture of 8x8 pixels" in told.err
+    assert told.err.splitlines()[-1].endswith("2 of 3 videos failed (b, c): the reasons are above")
+    assert [path.name for path in output.iterdir()] == ["a"]
+
+
+def test_where_no_video_can_be_opened_nothing_is_made(tmp_path, capsys):
+    (tmp_path / "site").mkdir()
+    for name in "ab":
+        (tmp_path / "site" / f"{name}.mp4").touch()
+    assert predict(tmp_path / "site", tmp_path / "out") == 2
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[-1]
+        .endswith("site: none of 2 videos can be segmented: the reasons are above")
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_video_is_not_segmented_again_until_it_or_a_setting_changes(tmp_path, capsys):
