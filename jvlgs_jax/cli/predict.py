@@ -194,10 +194,11 @@ def _describe_regions(regions: Path | None, watched: Watched | None) -> dict[str
 
 
 def _describe_promise(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """What is known of the false alarms, where the model's own gate is used."""
+    """What is known of the false alarms, where the model and its own gate are used as they were calibrated."""
     from jvlgs_jax.runs.calibrated import describe_promise
 
-    if args.checkpoint is None or args.rule is not None:
+    otherwise = (args.rule, args.prompts, args.mode, args.camera)
+    if args.checkpoint is None or any(choice is not None for choice in otherwise):
         return {}
     promise = describe_promise(args.checkpoint, args.alarm)
     return {} if promise is None else {"calibration": promise}

@@ -101,7 +101,7 @@ def test_the_report_says_what_false_alarms_the_gate_was_calibrated_for(tmp_path,
     promise = events(tmp_path / "out")["calibration"]
     assert promise["false_alarms"].startswith("at most 0.9 an hour at 95% confidence")
     assert promise["false_alarms"] in (tmp_path / "out" / "report.html").read_text()
-    for other in (QUICK, ("--rule", "confidence_gate:low=0.2")):
+    for other in (QUICK, ("--rule", "confidence_gate:low=0.2"), ("--prompts=fog",), ("--camera=shift=1",)):
         assert predict(clip, tmp_path / "out", *other) == 0
         assert "calibration" not in events(tmp_path / "out")
     (tmp_path / "model" / "calibration.json").write_text("{")
