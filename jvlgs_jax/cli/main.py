@@ -65,8 +65,9 @@ def entry() -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line (by default this process's own) and returns its exit code.
 
-    0: done. 1: done, and found what the verb's --exit-code asks about. 2: bad input, told in one line on stderr. 130
-    and 143: ended by Ctrl-C and by SIGTERM. 141: nobody reads what it prints any more, as under `| head`.
+    0: done. 1: done, and found what the verb's --exit-code asks about. 2: bad input or a file that the system refuses,
+    told in one line on stderr. 130 and 143: ended by Ctrl-C and by SIGTERM. 141: nobody reads what it prints any more,
+    as under `| head`.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -87,6 +88,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # What is left in the buffer would fail again when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
+    except OSError as error:
+        if error.filename is None:  # nothing that the user could look at
+            raise
+        print(f"jvlgs: error: {error.filename}: {error.strerror}: check this path", file=sys.stderr)
+        return USER_ERROR
 
 
 def _run_verb(arguments: list[str]) -> int:

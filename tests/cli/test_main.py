@@ -36,6 +36,16 @@ def test_a_user_error_is_one_line_and_exit_code_2(verb, capsys):
     assert capsys.readouterr().err == "jvlgs: error: clip.mp4: no video: give another\n"
 
 
+def test_a_file_that_the_system_refuses_is_one_line_and_exit_code_2(verb, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    verb.run = lambda args: (tmp_path / "file" / "below").mkdir()
+    assert main(["train"]) == 2
+    assert capsys.readouterr().err == f"jvlgs: error: {tmp_path}/file/below: Not a directory: check this path\n"
+    verb.run = lambda args: _raise(OSError(5, "a fault that names no file"))
+    with pytest.raises(OSError, match="names no file"):
+        main(["train"])
+
+
 def test_a_mistake_of_the_program_keeps_its_traceback(verb):
     verb.run = lambda args: _raise(ZeroDivisionError())
     with pytest.raises(ZeroDivisionError):
