@@ -22,8 +22,15 @@ RawPixels = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w 1"]  # as the c
 
 
 def list_images(folder: Path) -> tuple[Path, ...]:
-    """Returns the images of `folder` in natural order; none where there is no such folder."""
-    found = [path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
+    """Returns the images of `folder` in natural order; none where there is no such folder.
+
+    UserError for a link to an image that is not there.
+    """
+    named = [path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
+    found = [path for path in named if not path.is_dir()]
+    for path in found:
+        if not path.exists():
+            raise UserError(f"{path}: a link to a file that is not there: mend or remove it")
     return tuple(sorted(found, key=lambda path: natural_key(path.name)))
 
 

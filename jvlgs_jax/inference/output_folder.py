@@ -1,5 +1,6 @@
 """The folder that a prediction writes to."""
 
+import os
 from pathlib import Path
 
 from jvlgs_jax.errors import UserError
@@ -14,18 +15,21 @@ def prepare_output(output: Path, source: Path | None) -> None:
 
     None: a live input, which no results could replace.
     """
-    if source is not None and source.resolve() in {
-        path.resolve() for path in (output, output / MASKS, output / OVERLAY)
-    }:
-        raise UserError(f"{output}: results here would replace the input {source}: choose another output folder")
-    if (output / MASKS).exists() and not (output / TABLE).exists():
-        raise UserError(
-            f"{output / MASKS}: holds masks that no prediction wrote ({TABLE} is missing): choose another output folder"
-        )
     try:
+        if source is not None and _real(source) in map(_real, (output, output / MASKS, output / OVERLAY)):
+            raise UserError(f"{output}: results here would replace the input {source}: choose another output folder")
+        if (output / MASKS).exists() and not (output / TABLE).exists():
+            raise UserError(
+                f"{output / MASKS}: holds masks that no prediction wrote ({TABLE} is missing): choose another output "
+                "folder"
+            )
         output.mkdir(parents=True, exist_ok=True)
         probe = output / ".writable"
         probe.touch()
         probe.unlink()
     except OSError as error:
         raise UserError(f"{output}: cannot write here ({error.strerror}): choose another output folder") from error
+
+
+def _real(path: Path) -> str:
+    return os.path.realpath(path)  # unlike Path.resolve, also of a link that leads to itself

@@ -124,6 +124,8 @@ def _with_nan(image):
 
 REFUSED = {
     "no such file": (lambda t: t / "nowhere.mp4", "no such file or folder: check the path"),
+    "a name that is too long": (lambda t: t / ("n" * 300), "n: File name too long"),
+    "a number that no camera has": (lambda t: "20240131120000", "no such file or folder: check the path"),
     "an empty file": (lambda t: _text(t / "a.mp4", b""), "not a readable video"),
     "a text file named .mp4": (lambda t: _text(t / "a.mp4"), "not a readable video"),
     "random bytes": (lambda t: _text(t / "a.avi", NOISE.bytes(5000)), "not a readable video"),
@@ -158,6 +160,10 @@ REFUSED = {
     "an empty image": (
         lambda t: _text(_pictures(t / "a", _grey(np.uint8)) / "1.png", b"").parent,
         "1.png: not a readable image",
+    ),
+    "a link to nothing among images": (
+        lambda t: (_pictures(t / "a", _grey(np.uint8)), (t / "a" / "1.png").symlink_to(t / "gone.png"))[0],
+        "1.png: a link to a file that is not there",
     ),
     "a cut image": (
         lambda t: _cut(_pictures(t / "a", _grey(np.uint8)) / "0.png", 0.05).parent,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from jvlgs_jax.data.images import LEVELS_A_DEGREE, decode_image, temperature_levels
+from jvlgs_jax.data.images import LEVELS_A_DEGREE, decode_image, list_images, temperature_levels
 from jvlgs_jax.errors import UserError
 
 PATH = Path("a.tiff")
@@ -45,3 +45,14 @@ def test_a_tiff_of_temperatures_is_a_picture_of_16_bits(dtype):
 def test_numbers_that_are_no_temperatures_are_refused(values, words):
     with pytest.raises(UserError, match=rf"a\.tiff: {words}"):
         temperature_levels(np.array([values], np.float32), PATH)
+
+
+def test_a_folder_is_no_image_and_a_link_to_nothing_is_refused_by_name(tmp_path):
+    for name in ("10.png", "2.PNG", "notes.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "3.png").mkdir()
+    assert [path.name for path in list_images(tmp_path)] == ["2.PNG", "10.png"]
+    assert list_images(tmp_path / "nowhere") == ()
+    (tmp_path / "4.png").symlink_to("nowhere.png")
+    with pytest.raises(UserError, match=r"4\.png: a link to a file that is not there"):
+        list_images(tmp_path)

@@ -141,4 +141,19 @@ def test_numbers_and_urls_are_live_unless_there_is_such_a_file(tmp_path, monkeyp
     assert not is_live("C:/clip.mp4")
     (tmp_path / "0").touch()
     assert not is_live("0")
-    assert public_address("http://a:b@host:80/x?y=1") == "http://host:80/x?y=1"
+    assert is_live("http://[x")
+    assert is_live("rtsp://host/" + "token" * 100)  # longer than a file's name may be
+    assert not is_live("20240131120000")  # no camera has such a number: a folder that is not there
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("http://a:b@host:80/x?y=1", "http://host:80/x?y=1"),
+        ("rtsp://a:b@c@host/x@y", "rtsp://host/x@y"),
+        ("http://a:b@[x", "http://[x"),
+        ("rtsp://host", "rtsp://host"),
+    ],
+)
+def test_an_address_is_shown_without_name_and_password(address, shown):
+    assert public_address(address) == shown

@@ -33,3 +33,10 @@ def test_a_place_that_cannot_be_written_is_refused_by_name(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"file/deeper: cannot write here \(Not a directory\)"):
         prepare_output(tmp_path / "file" / "deeper", tmp_path / "clip.mp4")
+
+
+@pytest.mark.parametrize(("name", "words"), [("loop", "File exists"), ("n" * 300, "File name too long")])
+def test_a_place_that_leads_nowhere_is_refused_by_name(tmp_path, name, words):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(UserError, match=rf"{name}: cannot write here \({words}\)"):
+        prepare_output(tmp_path / name, tmp_path / "clip.mp4")
