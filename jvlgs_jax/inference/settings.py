@@ -47,7 +47,7 @@ def with_settings(defaults: Config, settings: Mapping[str, Any], owner: str) -> 
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
             raise UserError(f"{owner}: {key} is {value!r}, it must be a {'whole ' if whole else ''}number")
         if not abs(value) <= sys.float_info.max:
-            raise UserError(f"{owner}: {key} is no finite number: give one, such as {known[key]}")
+            raise UserError(f"{owner}: {key} is {value!s:.20}, it must be finite: give a number such as {known[key]}")
     return _changed(defaults, {key: type(known[key])(value) for key, value in settings.items()})
 
 

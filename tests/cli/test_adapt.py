@@ -15,7 +15,7 @@ from jvlgs_jax.cli.main import main
         (["--support=.", "--output=o", "--method=decoder:steps=0"], "steps is 0, the least is 1"),
         (["--support=.", "--output=o", "--method=decoder:parametrization=1"], "unknown setting 'parametrization'"),
         (["--support=.", "--output=o", "--method=decoder:seed=-1"], "seed is -1"),
-        (["--support=.", "--output=o", "--method=all:learning_rate=1e999"], "learning_rate is no finite number"),
+        (["--support=.", "--output=o", "--method=all:learning_rate=1e999"], "learning_rate is inf, it must be finite"),
         (["--support=.", "--output=o", "--method=low_rank:rank=0"], "rank is 0, the least is 1"),
         (["--support=.", "--output=o", "--method=scratch:steps=8"], "begins with random weights"),
         (["--support=.", "--output=file/model"], "file/model: cannot write here (Not a directory)"),

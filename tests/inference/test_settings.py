@@ -34,9 +34,9 @@ def test_numbers_are_changed_at_any_depth_and_all_else_stays():
         ({"plain": 1}, "unknown setting 'plain'"),
         ({"rank": 1.5}, "rank is 1.5, it must be a whole number"),
         ({"rate": True}, "rate is True, it must be a number"),
-        ({"rate": float("inf")}, "rate is no finite number: give one, such as 0.5"),
-        ({"rate": float("nan")}, "rate is no finite number"),
-        ({"rate": 10**400}, "rate is no finite number"),
+        ({"rate": float("inf")}, "rate is inf, it must be finite: give a number such as 0.5"),
+        ({"rate": float("nan")}, "rate is nan, it must be finite"),
+        ({"rate": 10**400}, "rate is 10000000000000000000, it must be finite"),
     ],
 )
 def test_what_is_no_setting_or_no_value_of_one_is_refused(settings: dict[str, Any], message: str):
