@@ -35,6 +35,12 @@ _NORMALISATION = {
     "then exponential at a rate of 1/800), and their exponential mean at a rate of 1/5; all equal at the first frame",
 }
 
+# As `data.resize.resize`, which the segmenter calls on planes of the frame's own size.
+_RESIZE = (
+    "planes are made at the frame's own size and then resized: by area means (OpenCV's INTER_AREA) where neither side "
+    "grows, else bilinear with half-pixel centres (INTER_LINEAR)"
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExportConfig:
@@ -140,7 +146,7 @@ def _describe(bundle: ModelBundle, config: ExportConfig, exported: export.Export
             "frames": ["t", *frames],
             "planes": bundle.planes,
             "normalisation": _NORMALISATION[bundle.planes],
-            "resize": "bilinear, half-pixel centres, no antialiasing",
+            "resize": _RESIZE,
         },
         "output": {"shape": [batch, height, width], "dtype": "float32", "meaning": "probability of gas in frame t"},
         "prompts": list(bundle.prompts),

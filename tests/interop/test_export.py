@@ -1,13 +1,18 @@
 import dataclasses
 import json
 
+import cv2
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
 from jvlgs_jax.cli.main import main
+from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.postprocess import native_probability
+from jvlgs_jax.inference.segmenter import Segmenter
 from jvlgs_jax.interop.export import ExportConfig, export_model, largest_difference, load_exported
 from jvlgs_jax.interop.folding import fold_batch_norm
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model
@@ -54,6 +59,17 @@ def test_a_folded_layer_says_what_convolution_and_norm_said():
     assert not any(isinstance(module, ConvBN) for _, module in nnx.iter_modules(folded))
 
 
+def _assert_says_what_the_segmenter_says(bundle, exported, resize):
+    """For who makes the input as the manifest says, of frames larger than the model's size."""
+    assert "made at the frame's own size and then resized: by area means (OpenCV's INTER_AREA)" in resize
+    frames = np.random.default_rng(1).integers(0, 256, (3, 160, 200, 1), np.uint8)
+    stream = input_planes(bundle.planes).stream()
+    window = [cv2.resize(stream.push(frame), (96, 64), interpolation=cv2.INTER_AREA) for frame in frames]
+    logits = jax.scipy.special.logit(exported.call(jnp.asarray([window])))
+    expected = next(iter(Segmenter(bundle, 3).probabilities(frames)))
+    np.testing.assert_allclose(native_probability(np.asarray(logits)[0], (160, 200)), expected, atol=1e-3)
+
+
 @pytest.mark.slow
 def test_one_program_for_all_platforms_and_any_batch_says_what_the_model_says(bundle, tmp_path):
     folder = tmp_path / "exported"
@@ -68,6 +84,7 @@ def test_one_program_for_all_platforms_and_any_batch_says_what_the_model_says(bu
     assert manifest["input"]["shape"] == ["b", 3, 64, 96, 3]
     assert manifest["input"]["frames"] == ["t", "t+1", "t+2"]
     assert manifest["prompts"] == ["white steam", "smoke"]
+    _assert_says_what_the_segmenter_says(bundle, exported, manifest["input"]["resize"])
     (folder / "model.stablehlo").write_bytes(b"other")
     with pytest.raises(UserError, match="damaged"):
         load_exported(folder)
