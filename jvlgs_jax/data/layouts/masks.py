@@ -99,10 +99,10 @@ class MaskFiles:
                 "export the mask without smoothing, as PNG"
             )
         threshold = HALF_GREY if self.threshold is None else self.threshold
-        if values != {0} and self._brightest <= threshold:
+        if values != {0} and self._only_level is not None and self._only_level <= threshold:
             raise UserError(
-                f"{file}: grey levels up to {max(values)}, gas is brighter than {threshold}, and no mask beside it "
-                "shows any: export gas as 255 and the rest as 0, or choose a lower threshold"
+                f"{file}: what is not 0 is {self._only_level} in all masks here, gas is brighter than {threshold}: "
+                "export gas as 255, or choose a lower threshold"
             )
         return (levels > threshold).astype(np.uint8)
 
@@ -133,8 +133,10 @@ class MaskFiles:
         return any({GAS, IGNORE} <= values <= {0, GAS, IGNORE} for values, _ in self._contents)
 
     @cached_property
-    def _brightest(self) -> int:
-        return max((max(values) for values, _ in self._contents), default=0)
+    def _only_level(self) -> int | None:
+        """The one level beside 0 that all masks hold: a class. Soft masks, faint or of noise alone, hold several."""
+        levels = set().union(*(values for values, _ in self._contents)) - {0}
+        return levels.pop() if len(levels) == 1 else None
 
 
 @dataclass(frozen=True, kw_only=True)

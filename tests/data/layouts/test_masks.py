@@ -80,12 +80,17 @@ def test_a_stray_level_in_one_mask_of_classes_makes_none_of_them_soft(tmp_path, 
         list(masks(files, threshold=127))
 
 
-def test_masks_none_of_which_reaches_the_threshold_are_refused(tmp_path, write_image):
-    files = [write_image(tmp_path / f"{n}.png", level * GAS) for n, level in enumerate((0, 2, 76))]
-    with pytest.raises(UserError, match=r"1\.png: grey levels up to 2, gas is brighter than 127, and no mask"):
+def test_masks_of_one_level_that_is_no_gas_are_refused(tmp_path, write_image):
+    files = [write_image(tmp_path / f"{n}.png", level * GAS) for n, level in enumerate((0, 2, 2))]
+    with pytest.raises(UserError, match=r"1\.png: what is not 0 is 2 in all masks here, gas is brighter than 127"):
         list(masks(files, threshold=127))
-    assert [mask.gas.any() for mask in masks(files, threshold=20)] == [False, False, True]
     assert not any(mask.gas.any() for mask in masks(files[:1], threshold=127))
+
+
+def test_soft_masks_too_faint_for_the_threshold_show_no_gas(tmp_path, write_image):
+    files = [write_image(tmp_path / f"{n}.png", level * GAS) for n, level in enumerate((0, 2, 76))]
+    assert [mask.gas.any() for mask in masks(files, threshold=20)] == [False, False, True]
+    assert not any(mask.gas.any() for mask in masks(files, threshold=127))
 
 
 @pytest.mark.parametrize("color", [(0, 0, 255), (0, 255, 0), (0, 0, 1)])

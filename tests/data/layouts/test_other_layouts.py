@@ -52,7 +52,7 @@ def test_cgd_pairs_are_a_clear_frame_and_a_leak_and_share_a_group_by_background(
     assert scenes[0].group == scenes[1].group != scenes[2].group
     assert scenes[0].has_leak.tolist() == [False, True]
     assert scenes[0].frames[:, 0, 0, 0].tolist() == [40, 60]
-    with pytest.raises(UserError, match="grey levels up to 129, gas is brighter than 129"):
+    with pytest.raises(UserError, match="what is not 0 is 129 in all masks here, gas is brighter than 129"):
         load_scenes(tmp_path, threshold=129)
 
 
