@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import jax
 
-from jvlgs_jax.training import regime
+from jvlgs_jax.training import loop, regime
 from jvlgs_jax.training.checkpoints import FOLDER, checkpoint_steps
 from jvlgs_jax.training.config import EvaluatorConfig, SelectionConfig
+from jvlgs_jax.training.recorder import Recorder
 from jvlgs_jax.training.step import StepParts
 from training.toy import toy_config, toy_train
 
@@ -93,18 +94,50 @@ def counting(count: Callable[[], None], make_train_step: Callable) -> Callable:
     return make
 
 
-def run(workdir: Path, blow: Blow | None) -> int:
-    """Trains in a fork and returns its exit code, negative for a signal."""
+class Run(NamedTuple):
+    """What is seen of a run: its exit code, negative for a signal, the step it began with and how many it began."""
+
+    code: int
+    start: int | None
+    trained: int
+
+
+def run(workdir: Path, blow: Blow | None) -> Run:
+    """Trains in a fork."""
+    notes(workdir).write_text("")
     child = os.fork()
     if child == 0:
         train(workdir, blow)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    start, *steps = notes(workdir).read_text().split() or [None]
+    return Run(code, None if start is None else int(start), len(steps))
+
+
+def notes(workdir: Path) -> Path:
+    """The file to which a run writes the step that it starts with and then a word a step."""
+    return workdir.with_suffix(".notes")
+
+
+def take_notes(workdir: Path) -> None:
+    recorder = loop.Recorder
+
+    def note(word: object) -> None:
+        with notes(workdir).open("a") as file:
+            file.write(f"{word}\n")
+
+    def noted(folder: Path, *, start: int, **settings: Any) -> Recorder:
+        note(start)
+        return recorder(folder, start=start, **settings)
+
+    loop.Recorder = noted
+    regime.make_train_step = counting(lambda: note("step"), regime.make_train_step)
 
 
 def train(workdir: Path, blow: Blow | None) -> NoReturn:
     log = os.open(workdir.with_suffix(".log"), os.O_CREAT | os.O_APPEND | os.O_WRONLY)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    take_notes(workdir)
     if blow is not None:
         arrange(blow, workdir)
     try:
@@ -125,15 +158,16 @@ if __name__ == "__main__":
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
     straight, struck = folder / "straight", folder / "struck"
     began = time.monotonic()
-    assert run(straight, None) == 0, straight.with_suffix(".log").read_text()
+    assert run(straight, None).code == 0, straight.with_suffix(".log").read_text()
     alone = time.monotonic() - began
     strokes = []
     for blow in blows(seed):
         before = max(checkpoint_steps(struck), default=0)
-        code = run(struck, blow)
+        seen = run(struck, blow)
         half = sum(not path.name.isdecimal() for path in (struck / FOLDER).glob("*/")) if struck.exists() else 0
         after = max(checkpoint_steps(struck), default=0)
-        strokes.append({**blow._asdict(), "code": code, "before": before, "after": after, "half": half})
-    last = run(struck, None)
+        strokes.append({**blow._asdict(), **seen._asdict(), "before": before, "after": after, "half": half})
+    before = max(checkpoint_steps(struck), default=0)
+    last = {**run(struck, None)._asdict(), "before": before}
     seconds = time.monotonic() - began
     print(json.dumps({"strokes": strokes, "last": last, "alone": alone, "seconds": seconds}))
