@@ -86,8 +86,6 @@ def train(
 ) -> list[JudgedModel]:
     """Trains a model on `sources`, or goes on where an earlier call with this workdir stopped, and evaluates it.
 
-    Call it from the main thread.
-
     Args:
         make_model: builds the network with its random weights; it is traced, so that they are made where they live.
         prompts: what it looks for.
@@ -105,7 +103,8 @@ def train(
     Returns:
         the model of the last step and what was found in it, then the best one if the config selects one.
 
-    UserError for a config that does not fit the model, the devices or the workdir, and for a loss that is not finite.
+    Call it from the main thread. UserError for a config that does not fit the model, the devices or the workdir, and
+    for a loss that is not finite.
     """
     regime = regime or Supervised()
     config = config.in_steps(regime.steps_per_epoch(sources, data) if sources else 1)
