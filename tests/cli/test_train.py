@@ -35,9 +35,9 @@ def config(tmp_path: Path) -> Path:
 @pytest.fixture
 def data_dir(tmp_path: Path) -> Path:
     for scene in ("a", "b"):
-        for folder, name in (("images", "0001.jpg"), ("masks", "0001.png")):
+        for folder, name, level in (("images", "0001.jpg", 9), ("masks", "0001.png", 0)):
             (tmp_path / "data" / scene / folder).mkdir(parents=True)
-            cv2.imwrite(str(tmp_path / "data" / scene / folder / name), np.full((32, 32), 9, np.uint8))
+            cv2.imwrite(str(tmp_path / "data" / scene / folder / name), np.full((32, 32), level, np.uint8))
     return tmp_path / "data"
 
 
@@ -56,6 +56,8 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[dict]:
             **{part: [scene.name for scene in of] for part, of in parts.items()},
         }
         calls.append({**settings, **names})
+        settings["workdir"].mkdir(exist_ok=True)
+        settings["begun"]()
         return []
 
     monkeypatch.setattr(experiment_run, "train", train)
@@ -118,6 +120,7 @@ def test_the_scores_of_each_model_are_printed_with_its_selection(
     found = {"quick": Findings(metrics={"loss": 0.25, "pooled_iou": 0.5})}
     judged = [JudgedModel(selection=name, step=4, found=found) for name in ("last", "best-on-validation")]
     monkeypatch.setattr(experiment_run, "train", lambda *arguments, **settings: judged)
+    (tmp_path / "run").mkdir()
     assert main(["train", f"--config={config}", f"--workdir={tmp_path / 'run'}", f"--data-dir={data_dir}"]) == 0
     printed = capsys.readouterr().out
     assert "last (step 4), evaluator quick\nloss 0.2500  pooled_iou 0.5000" in printed

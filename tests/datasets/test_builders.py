@@ -31,9 +31,9 @@ def image(path: Path, pixels: int | np.ndarray) -> None:
 
 
 def simgas(root: Path) -> None:
-    for number in range(3):
+    for number, level in enumerate((100, 100, 200)):
         image(root / "3_bats" / "images" / f"{number}.jpg", 90)
-        image(root / "3_bats" / "masks" / f"{number}.png", 100 * GAS)
+        image(root / "3_bats" / "masks" / f"{number}.png", level * GAS)
 
 
 def splits(root: Path, names: tuple[str, ...] = ("train", "val")) -> None:
@@ -72,7 +72,7 @@ def gas_folder(root: Path) -> None:
 
 FIXTURES = {  # how to make it, then (scene, group, split, frames, frames with gas or None)
     "simgas/over_20": (simgas, [("3_bats", "group_3", None, 3, 3)]),
-    "simgas/over_127": (simgas, [("3_bats", "group_3", None, 3, 0)]),
+    "simgas/over_127": (simgas, [("3_bats", "group_3", None, 3, 1)]),
     "igs_few": (splits, [("train/MOV_7", "MOV_7", "train", 1, 1), ("val/MOV_7", "MOV_7", "val", 1, 1)]),
     "igs": (igs, [("train/a", "igs_train", "train", 1, 1), ("val/a", "igs_val", "val", 1, 1)]),
     "gasvid/recordings": (recordings, [("MOV_7", "MOV_7", None, 3, None)]),
