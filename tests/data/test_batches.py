@@ -5,8 +5,8 @@ import jax
 import numpy as np
 import pytest
 from orbax.checkpoint import v1 as ocp
+from unchanged import UNCHANGED
 
-from data.unchanged import UNCHANGED
 from jvlgs_jax.data.batch_iterator import Shard
 from jvlgs_jax.data.batches import DataConfig, steps_per_epoch, training_batches
 from jvlgs_jax.data.clip_source import ClipSource

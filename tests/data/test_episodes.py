@@ -3,8 +3,8 @@ from dataclasses import replace
 import jax
 import numpy as np
 import pytest
+from unchanged import UNCHANGED
 
-from data.unchanged import UNCHANGED
 from jvlgs_jax.data.augmentation.config import AugmentationConfig
 from jvlgs_jax.data.batch_iterator import Shard
 from jvlgs_jax.data.batches import DataConfig

@@ -5,7 +5,7 @@ from itertools import islice
 import jax
 import numpy as np
 import pytest
-from data.unchanged import UNCHANGED
+from unchanged import UNCHANGED
 
 from jvlgs_jax.data.batch_iterator import Shard
 from jvlgs_jax.data.batches import DataConfig, training_batches
