@@ -17,8 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dataset",
         required=True,
         metavar="NAME",
-        help="simgas, igs_few, igs, gasvid, cgd, gas_db, or gas_folder for data of your own; with a configuration "
-        "where it has several: simgas/over_127, gasvid/fgstp",
+        help="simgas, igs_few, igs, gasvid, cgd, gas_db, gas_folder for data of your own, or plume_sim for clips "
+        "that are made here; with a configuration where it has several: simgas/over_127, gasvid/fgstp, plume_sim/faint",
     )
     parser.add_argument("--manual-dir", type=Path, metavar="DIR", help="where the downloaded data is")
     parser.add_argument(

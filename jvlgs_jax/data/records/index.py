@@ -116,9 +116,9 @@ def find_dataset(data_dir: Path, dataset: str) -> Path:
             raise UserError(f"{folder}: prepared as {', '.join(configurations)}: choose {dataset}/{configurations[0]}")
         versions = [version for name in configurations for version in _versions(folder / name)]
     if not versions:
+        source = "--clips=1000" if dataset.partition("/")[0] == "plume_sim" else "--manual-dir=DIR"
         raise UserError(
-            f"{folder}: no prepared dataset: run jvlgs prepare --dataset={dataset} --manual-dir=DIR "
-            f"--data-dir={data_dir}"
+            f"{folder}: no prepared dataset: run jvlgs prepare --dataset={dataset} {source} --data-dir={data_dir}"
         )
     return max(versions, key=lambda path: [int(number) for number in path.name.split(".")])
 

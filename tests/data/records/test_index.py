@@ -84,9 +84,13 @@ def test_two_configurations_must_be_told_apart(tmp_path):
         find_dataset(tmp_path, "simgas")
 
 
-def test_what_is_not_prepared_says_how(tmp_path):
-    with pytest.raises(UserError, match="no prepared dataset: run jvlgs prepare --dataset=igs --manual-dir=DIR"):
-        find_dataset(tmp_path, "igs")
+@pytest.mark.parametrize(
+    ("dataset", "source"),
+    [("igs", "--manual-dir=DIR"), ("plume_sim", "--clips=1000"), ("plume_sim/faint", "--clips=1000")],
+)
+def test_what_is_not_prepared_says_how(tmp_path, dataset, source):
+    with pytest.raises(UserError, match=f"no prepared dataset: run jvlgs prepare --dataset={dataset} {source} "):
+        find_dataset(tmp_path, dataset)
 
 
 @pytest.mark.parametrize("place", ["igs/1.0.0", "simgas/over_20/1.0.0"])
