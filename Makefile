@@ -42,7 +42,7 @@ demo-training: $(STAMP)  ## train a tiny model on made-up plumes and segment a c
 test: $(STAMP)  ## run every test
 	@$(PYTEST)
 
-test-fast: $(STAMP)  ## run the tests that take less than about four seconds each
+test-fast: $(STAMP)  ## run the tests that take less than about two seconds each
 	@$(PYTEST) -m "not slow"
 
 lint: $(STAMP)  ## check style, formatting and types

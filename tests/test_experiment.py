@@ -199,6 +199,7 @@ trees = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.sampled_from([f.name for f in dataclasses.fields(Outer)]) | st.text(max_size=6), trees))
 def test_anything_is_either_converted_or_refused_in_one_line(values: dict):
     message = ""

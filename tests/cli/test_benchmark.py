@@ -63,6 +63,7 @@ def two_attentions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "matmul_rate", lambda dtype, rounds: 1e12)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_attentions")
 def test_each_attention_is_timed_forward_and_with_gradient(capsys: pytest.CaptureFixture):
     assert main(["benchmark", "kernels", "--rounds=1"]) == 0

@@ -34,6 +34,7 @@ def test_no_place_to_write_costs_one_line(capsys):
     assert "--gallery FOLDER" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_gallery_has_a_folder_of_its_own_where_none_is_named(tmp_path, small_family, small_clips, monkeypatch):
     monkeypatch.setattr(presets, "preset", lambda name: small_family)
     monkeypatch.chdir(tmp_path)
@@ -41,6 +42,7 @@ def test_a_gallery_has_a_folder_of_its_own_where_none_is_named(tmp_path, small_f
     assert (tmp_path / "gallery" / "simulation_simgas_like.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_gallery_shows_frame_difference_and_truth(tmp_path, small_family, small_clips, monkeypatch):
     monkeypatch.setattr(presets, "preset", lambda name: small_family)
     assert main(["simulate", "--clips", "5", "--frames", "7", "--gallery", str(tmp_path)]) == 0

@@ -32,6 +32,7 @@ def test_workloads_are_the_two_sizes_of_each_kind_of_planes():
     assert [(w.planes, w.colors) for w in WORKLOADS[::2]] == kinds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workload", WORKLOADS[1::2], ids=str)
 def test_both_contestants_make_the_same_kind_of_clip(tmp_path, workload):
     workload = dataclasses.replace(workload, length=4, size=(64, 80))
@@ -56,6 +57,7 @@ def test_the_plain_loop_reads_the_same_temporal_planes(tmp_path):
     np.testing.assert_allclose(np.stack(plain), ours, atol=1 / 128)
 
 
+@pytest.mark.slow
 def test_a_measurement_and_a_profile_say_what_they_measured():
     workload = WORKLOADS[2]
     result = measure(workload, rounds=1, batches=1)

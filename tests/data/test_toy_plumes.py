@@ -82,6 +82,7 @@ def test_the_written_clips_are_simgas_scenes(tmp_path):
     assert not list((tmp_path / "clips").glob(".partial*"))
 
 
+@pytest.mark.slow
 def test_video_coding_keeps_the_truth(tmp_path):
     main([str(tmp_path), "--clips", "1", "--seed", "8"])
     (scene,) = load_scenes(tmp_path)

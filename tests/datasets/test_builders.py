@@ -186,6 +186,7 @@ def test_neither_building_nor_reading_imports_tensorflow(tmp_path):
     assert "loaded: []" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["theirs", "checkout"])
 def test_hugging_faces_datasets_is_left_alone(tmp_path, first):
     (tmp_path / "datasets").mkdir()

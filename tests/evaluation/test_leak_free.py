@@ -104,6 +104,7 @@ def test_too_little_footage_is_told_with_what_it_takes():
         _calibrate([_footage(360)], 1.0)
 
 
+@pytest.mark.slow
 def test_footage_full_of_alarms_is_told():
     with pytest.raises(UserError, match=r"with the highest threshold, 0\.9, 3 alarms were raised"):
         _calibrate([_footage(900, (30, 99), (300, 99), (600, 99))], 3600 / 20)
@@ -115,6 +116,7 @@ def test_what_cannot_be_promised_is_refused(settings):
         FalseAlarmLimit(**settings)
 
 
+@pytest.mark.slow
 def test_the_promise_holds_as_often_as_it_says():
     """Footage after footage in which alarms of many strengths come by chance; the true rate of each gate is known.
 

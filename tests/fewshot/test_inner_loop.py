@@ -63,6 +63,7 @@ def test_step_sizes_of_its_own_move_each_parameter_so_far(params: dict):
     np.testing.assert_allclose(own["bias"] - before, 3 * (plain["bias"] - before), rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_remat_changes_memory_and_not_gradients(params: dict):
     def after(params: dict, remat: str) -> jax.Array:
         config = InnerConfig(steps=2, learning_rate=1e-3, remat=remat)

@@ -75,6 +75,7 @@ def test_first_order_gradients_are_those_at_the_adapted_parameters():
     assert np.linalg.norm(second - first) > 0.1 * np.linalg.norm(second)
 
 
+@pytest.mark.slow
 def test_learned_step_sizes_grow_where_support_and_query_agree():
     """After one step the derivative by a rate is minus the product of the two gradients."""
     task, params = sine(KEY), network(KEY)

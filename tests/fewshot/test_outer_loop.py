@@ -11,6 +11,7 @@ KEY = jax.random.key(0)
 TASKS = sines(KEY, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["maml", "reptile"])
 def test_tasks_together_say_the_mean_of_what_each_says(name: str):
     learner = meta_learner(name, INNER[name])

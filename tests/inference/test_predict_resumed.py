@@ -43,6 +43,7 @@ def test_a_damaged_video_leaves_the_earlier_run(earlier):
     assert files_in(earlier) == before
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_the_earlier_one_and_the_next_tidies_up(earlier):
     before = files_in(earlier)
     script = (
@@ -70,6 +71,7 @@ def _told(output):
     return [names, masks.tobytes(), overlay.tobytes(), table, (output / "events.json").read_text(), report]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("direction", Direction)
 def test_an_interrupted_run_goes_on_to_the_same_results(tmp_path, bundle, monkeypatch, capsys, direction):
     """Twice: after a frame that was saved and some more. Gas is seen everywhere, so that an alarm is on meanwhile."""

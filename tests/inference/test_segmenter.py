@@ -161,6 +161,7 @@ def test_with_its_memory_another_segmenter_goes_on_exactly(bundle, monkeypatch, 
     np.testing.assert_array_equal([*answers, *rest], _run(bundle, frames))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(33, 47), (128, 40), (1, 1)])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_probabilities_have_the_size_of_the_video(bundle, size, channels):

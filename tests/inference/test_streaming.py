@@ -81,6 +81,7 @@ def test_planes_begin_anew_where_the_view_does(bundle):
         np.testing.assert_allclose(one, other, atol=1e-5)  # the last two frames' features hold nothing of the old view
 
 
+@pytest.mark.slow
 def test_the_model_is_left_as_it_is(bundle):
     before = jax.tree.map(np.asarray, nnx.state(bundle.model))
     list(StreamingSegmenter(bundle).probabilities(_frames(3)))

@@ -80,6 +80,7 @@ EXTRA = {  # what such files hold beside the part we use
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", PARTS)
 def test_every_family_is_recognised_and_its_sizes_read(tmp_path, config, make_state, family):
     tensors_of, part = PARTS[family]
@@ -162,6 +163,7 @@ def test_damaged_pth(tmp_path):
         read_weights(tmp_path / "cut.pth")
 
 
+@pytest.mark.slow
 def test_parts_of_ours_have_no_published_names(tmp_path):
     with pytest.raises(UserError, match=r"decoder 'fine_fpn', which have no published names"):
         export_weights(model_folder("plume_small"), tmp_path / "out.safetensors")

@@ -45,6 +45,7 @@ def test_the_failure_of_one_ends_all_and_is_told(stand_in: Callable, tmp_path: P
     assert "process 1 ended with code 2\nno data\n" in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_lets_all_save(stand_in: Callable, tmp_path: Path, number: signal.Signals):
     stand_in("jvlgs", WAITS)

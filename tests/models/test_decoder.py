@@ -29,6 +29,7 @@ def test_pair_fusion_is_its_three_layers_up_to_the_border(randomized, size):
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_detail_of_one_frame_sharpens_both_of_its_pairs(randomized):
     decoder = randomized(nnx.eval_shape(lambda: FineFpnDecoder(4, rngs=nnx.Rngs(0))))
     decoder.eval()

@@ -31,6 +31,7 @@ def _clip(frames: int, size: tuple[int, int] = (64, 96)) -> jax.Array:
     return jax.random.normal(jax.random.key(0), (2, frames, *size, 3))
 
 
+@pytest.mark.slow
 def test_the_published_network_has_its_published_size():
     model = nnx.eval_shape(lambda: Jvlgs(JvlgsConfig(), rngs=nnx.Rngs(0)))
     assert count_parameters(model) == 145_485_554

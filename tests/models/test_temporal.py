@@ -42,6 +42,7 @@ def test_attends_to_max_pooled_keys():
     np.testing.assert_allclose(layer(reference, other), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(1, 1), (2, 9), (8, 3)])
 def test_maps_smaller_than_the_pool_keep_one_key(size):
     layer = TemporalCorrelation(4, 8, rngs=nnx.Rngs(0))

@@ -19,6 +19,7 @@ def test_padding_changes_nothing(encoder):
     np.testing.assert_allclose(encoder(short), encoder(padded), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_what_follows_the_end_of_text_changes_nothing(encoder):
     ids = np.array([[49406, 1579, 49407, 0], [49406, 1579, 49407, 6972]], np.int32)
     features = encoder(PromptTokens(ids, np.ones_like(ids)))

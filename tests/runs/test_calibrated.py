@@ -78,6 +78,7 @@ def test_the_chosen_gate_goes_into_the_model_folder_and_nothing_else_changes(mod
     assert "exists: choose another output folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_where_no_gate_keeps_the_limit_nothing_is_written(model, data, monkeypatch, capsys):
     class Blind(Brightness):
         def probabilities(self, frames):

@@ -1,11 +1,13 @@
 import jax
 import numpy as np
+import pytest
 
 from jvlgs_jax.data.layouts import load_scenes
 from jvlgs_jax.sample import CLIP
 from jvlgs_jax.sample.make_clip import clip_config, write_clip
 
 
+@pytest.mark.slow
 def test_a_written_clip_is_read_with_its_exact_truth(small_clips, tmp_path):
     number = int(np.argmax([np.asarray(mask == 1).sum() for mask in small_clips.mask]))
     clip = jax.tree.map(lambda leaf: leaf[number], small_clips)

@@ -43,6 +43,7 @@ def test_a_wind_that_is_too_fast_is_slowed_as_a_whole(fastest, factor):
         np.testing.assert_allclose(changed, factor * drawn)
 
 
+@pytest.mark.slow
 def test_eddies_have_the_deviation_asked_for():
     calm = flow(wind=jnp.zeros(2), gust=jnp.zeros(2), updraught=jnp.float32(0), obstacle=jnp.zeros(3))
     wind = velocity(calm, eddies(calm, SIZE), jnp.float32(5.0))

@@ -1,10 +1,12 @@
 import jax
 import numpy as np
+import pytest
 
 from jvlgs_jax.simulation.gallery import arrange, panels
 from jvlgs_jax.simulation.truth import GAS_PIXEL, IGNORED
 
 
+@pytest.mark.slow
 def test_panels_show_frame_change_and_truth(small_clips):
     clip = jax.tree.map(lambda leaf: leaf[1], small_clips)
     drawn = panels(clip)

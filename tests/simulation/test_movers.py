@@ -43,6 +43,7 @@ def test_movers_have_parts_of_their_own_warmth():
     assert at(person, 22, 0) == 1.0  # between legs in mid-stride
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "axis"), [("person", 0), ("vehicle", 1), ("bird", 1)])
 @pytest.mark.parametrize("height", [240, 480])
 def test_a_mover_of_half_the_picture_is_drawn_whole_at_the_rim_too(kind, axis, height):

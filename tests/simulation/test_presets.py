@@ -29,6 +29,7 @@ def test_hard_negatives_are_mostly_without_leak_and_faint_gas_is_thin():
     assert preset("faint").plume.peak_optical_depth[1] < preset("simgas_like").plume.peak_optical_depth[1]
 
 
+@pytest.mark.slow
 def test_near_movers_are_larger_and_slower_than_those_of_other_scenes():
     def of(name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         movers = jax.jit(jax.vmap(lambda index: draw_parameters(preset(name), index).movers))(jnp.arange(40))

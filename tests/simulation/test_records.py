@@ -48,6 +48,7 @@ def stand_ins(monkeypatch, small_preset):
     return made
 
 
+@pytest.mark.slow
 def test_records_hold_the_clips_their_history_and_all_the_truth(tmp_path, small_preset, small_clips):
     index = prepare("plume_sim/simgas_like", manual_dir=None, data_dir=tmp_path, clips=5)
     assert len(index.scenes) == 5

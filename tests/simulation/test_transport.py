@@ -25,6 +25,7 @@ def test_a_blob_travels_with_the_wind_and_keeps_its_height():
     assert float(density.max()) > 0.8
 
 
+@pytest.mark.slow
 def test_density_never_turns_negative_and_never_overshoots():
     density = (blob(48, 96, 24, 20, 6) > 0.5).astype(jnp.float32)
     wind = uniform_wind(48, 96, across=0.7, down=-0.1)
@@ -34,6 +35,7 @@ def test_density_never_turns_negative_and_never_overshoots():
         assert float(density.max()) <= 1 + 1e-5
 
 
+@pytest.mark.slow
 def test_gas_leaves_through_the_far_edge_and_none_comes_back():
     density = blob(32, 32, 16, 24, 2)
     for _ in range(40):
@@ -41,6 +43,7 @@ def test_gas_leaves_through_the_far_edge_and_none_comes_back():
     assert float(density.sum()) < 1e-3
 
 
+@pytest.mark.slow
 def test_diffusion_widens_a_blob_as_the_heat_equation_says():
     density, diffusivity, frames = blob(65, 65, 32, 32, 3), 0.2, 80
     mass = float(density.sum())

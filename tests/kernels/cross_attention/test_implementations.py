@@ -109,6 +109,7 @@ class TestEveryImplementation:
         for x in found[1:]:
             assert np.isfinite(x).all()
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("wide", ["query", "key", "value"])
     def test_each_gradient_has_the_dtype_of_its_array(self, attend, request, wide: str):
         if "pallas_tpu" in request.node.name:
@@ -163,6 +164,7 @@ class TestEveryImplementation:
         wanted[1] = sum(float(scale) * x[1] for scale, x in zip(steps, each, strict=True))
         assert_close(found, wanted)
 
+    @pytest.mark.slow
     def test_gradients_match_finite_differences(self, attend, request):
         if "pallas_tpu" in request.node.name:
             pytest.skip("a TPU has no float64")
@@ -182,6 +184,7 @@ def after_a_step(attend, query, key, value):
     return loss(jax.tree.map(lambda x, slope: x - 0.1 * slope, arrays, jax.grad(loss)(arrays)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("implementation", ["xla", "packed", "pallas_tpu", None])
 def test_gradients_of_gradients_are_those_of_the_definition(monkeypatch, implementation: str | None):
     interpret_in_few_rows(monkeypatch)
