@@ -171,6 +171,7 @@ def test_ctrl_c_saves_and_the_next_run_goes_on(
     assert_same_training(tmp_path / "stopped", tmp_path / "straight")
 
 
+@pytest.mark.slow
 def test_precision_and_remat_are_chosen_by_name(tmp_path: Path):
     toy_train(tmp_path, toy_config(steps=2, precision="bfloat16", remat="dots"))
     assert all(x.dtype == np.float32 for path, x in weights(tmp_path).items() if not path.endswith("count"))

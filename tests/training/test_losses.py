@@ -63,6 +63,7 @@ def test_edges_weigh_more_than_the_inside():
     np.testing.assert_allclose(weights[63], 1 + 5 * 15 / 31, rtol=1e-5)  # what is outside the image counts as no gas
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**31 - 1))
 def test_a_better_mask_costs_less(seed: int):
     mask = jnp.asarray(np.random.default_rng(seed).uniform(size=(1, 16, 16, 1)) > 0.5, jnp.float32)

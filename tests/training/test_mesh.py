@@ -68,6 +68,7 @@ def test_a_training_goes_on_with_another_number_of_devices(folder: Path):
         np.testing.assert_allclose(value, stayed[path], rtol=1e-4, atol=1e-6, err_msg=path)
 
 
+@pytest.mark.slow
 def test_the_rules_leave_small_arrays_whole_and_never_cut_the_scanned_axis():
     mesh = jax.sharding.AbstractMesh((4, 2), ("data", "fsdp"))
     params = nnx.state(nnx.eval_shape(lambda: Jvlgs(JvlgsConfig(), rngs=nnx.Rngs(0))), nnx.Param)

@@ -83,6 +83,7 @@ def test_adamw_shrinks_kernels_alone():
     assert not updates["norm"]["scale"].any()
 
 
+@pytest.mark.slow
 def test_every_kernel_of_the_network_is_decayed_and_nothing_else():
     params = nnx.state(nnx.eval_shape(lambda: Jvlgs(JvlgsConfig.tiny(), rngs=nnx.Rngs(0))), nnx.Param)
     for path, chosen in flatten(decayed(params)).items():

@@ -80,6 +80,7 @@ def test_metrics_are_of_the_model_before_the_step():
     assert metrics["gradient_norm"] > 0
 
 
+@pytest.mark.slow
 def test_bfloat16_trains_float32_parameters_to_nearly_the_same():
     """Also those of which a step changes less than bfloat16 can tell apart."""
     losses = {}
@@ -144,6 +145,7 @@ def test_trained_prompts_train_the_text_encoder():
     assert set(np.flatnonzero(moved)) == set(TOKENS.ids.ravel())
 
 
+@pytest.mark.slow
 def test_micro_batches_make_the_step_of_the_mean_gradient():
     clip = toy_batch()
     twice = jax.tree.map(lambda rows: np.concatenate([rows[:1]] * 2), clip)  # equal clips, so equal batch statistics
@@ -160,6 +162,7 @@ def test_micro_batches_make_the_step_of_the_mean_gradient():
         np.testing.assert_allclose(value, whole[path], atol=1e-6, err_msg=path)
 
 
+@pytest.mark.slow
 def test_micro_batches_take_every_row_once_and_move_the_running_statistics_in_turn():
     batch = toy_batch()
     step, state = prepare(toy_network(), micro_batches=2)

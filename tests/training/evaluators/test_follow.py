@@ -34,6 +34,7 @@ def evaluators(monkeypatch: pytest.MonkeyPatch) -> Evaluators:
     return Evaluators(CONFIG, held_out, data=DATA, mesh=make_mesh(MeshConfig(data=1)))
 
 
+@pytest.mark.slow
 def test_finds_what_the_training_found(trained: Path, evaluators: Evaluators):
     seen = dict(follow(trained, evaluators, last_step=8))
     (last,) = toy_train(trained, CONFIG)  # evaluates the last step again
