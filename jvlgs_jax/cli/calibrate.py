@@ -93,10 +93,10 @@ def run(args: argparse.Namespace) -> int:
     from jvlgs_jax.interop.model_folder import DESCRIPTION
     from jvlgs_jax.runs.calibrated import PLOT
 
+    bundle = load_bundle(args.checkpoint)
     if args.output is None and not (args.checkpoint / DESCRIPTION).is_file():
         raise UserError(f"{args.checkpoint}: not a model folder, so that the gate cannot go there: give --output=DIR")
     output = args.output or args.checkpoint
-    bundle = load_bundle(args.checkpoint)
     if args.input_size is not None:
         bundle = dataclasses.replace(bundle, input_size=args.input_size)
     print(f"{choose(bundle, output)}\n{output}: written, with {PLOT}")

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -92,10 +93,14 @@ def test_where_no_gate_keeps_the_limit_nothing_is_written(model, data, monkeypat
     assert (model / "model.json").read_bytes() == before
 
 
-def test_a_workdir_needs_an_output(tmp_path, data, capsys):
-    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-    assert calibrate(tmp_path / "run", data) == 2
+def test_a_shipped_model_needs_an_output(data, capsys):
+    assert calibrate(Path("plume_small"), data) == 2
     assert "not a model folder, so that the gate cannot go there: give --output=DIR" in capsys.readouterr().err
+
+
+def test_a_mistyped_checkpoint_is_told_as_such(tmp_path, data, capsys):
+    assert calibrate(tmp_path / "modle", data) == 2
+    assert "modle: no such checkpoint: give a model folder" in capsys.readouterr().err
 
 
 def test_footage_without_leaks_is_enough(model, data, monkeypatch, capsys):
