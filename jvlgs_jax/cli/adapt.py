@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "inner_loop; with settings as in decoder:learning_rate=0.001,steps=24 (default: %(default)s)",
     )
     parser.add_argument(
-        "--leak-free", type=Path, metavar="DIR", help="a video, a folder of frames or a folder of these, without gas"
+        "--leak-free", type=Path, metavar="PATH", help="a video, a folder of frames or a folder of these, without gas"
     )
     parser.add_argument("--layout", default="auto", help="of --support: simgas, jvlgs, ..., or auto (default)")
     parser.add_argument(

@@ -11,9 +11,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Converts a weight file (.pth, .pt, .safetensors: the published JVLGS checkpoint, its COD10K encoder, PVTv2 "
         "ImageNet weights under original or timm names, OWLv2 or CLIP text towers) to a model folder; or a model "
-        "folder to a weight file under the published names."
+        "folder of the published network to a weight file under the published names."
     )
-    parser.add_argument("source", type=Path, help="weight file, or model folder or shipped model to write back")
+    parser.add_argument("source", type=Path, help="weight file, or model folder to write back")
     parser.add_argument("--output", type=Path, required=True, help="model folder, or weight file to write")
     parser.add_argument(
         "--prompts",
