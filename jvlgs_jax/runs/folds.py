@@ -77,7 +77,11 @@ def train_folds(
 
     A fold that was finished before is left as it is; one that was interrupted goes on. See `run_experiment` for the
     other arguments and for errors. Fewer folders come back when another process of the training was interrupted.
+
+    UserError, before anything is trained, if no evaluator scores what a report of the folds is made of.
     """
+    if not any(evaluator.kind == "frames" and evaluator.part == "test" for evaluator in experiment.train.evaluators):
+        raise UserError("--folds: no evaluator of kind 'frames' scores test scenes: add one to train.evaluators")
     folders = []
     for split in splits:
         folder, of_fold = workdir / fold_folder(split), with_fold(experiment, split)

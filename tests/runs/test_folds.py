@@ -11,6 +11,7 @@ from jvlgs_jax.runs import folds
 from jvlgs_jax.runs.experiment_run import stored_experiment
 from jvlgs_jax.runs.fold_report import report_folds
 from jvlgs_jax.runs.folds import fold_folder, parse_folds, train_folds, with_fold
+from jvlgs_jax.training.config import EvaluatorConfig
 
 
 def named(choice, split):
@@ -56,6 +57,17 @@ def test_the_validation_fold_moves_along():
     for kept in (None, "hold_out:x"):
         alike = dataclasses.replace(experiment, data=DataConfig(split="grouped/0", validation=kept))
         assert with_fold(alike, parse_folds("2", alike.data)[0]).data.validation == kept
+
+
+CHOICE = EvaluatorConfig(name="choice", part="validation", every=2)
+
+
+@pytest.mark.parametrize("evaluators", [(CHOICE,), (EvaluatorConfig(kind="batches"), CHOICE)])
+def test_folds_that_nothing_would_be_reported_of_are_not_trained(experiment, tmp_path, evaluators):
+    silent = dataclasses.replace(experiment, train=dataclasses.replace(experiment.train, evaluators=evaluators))
+    with pytest.raises(UserError, match="--folds: no evaluator of kind 'frames' scores test scenes: add one to train"):
+        train_folds(silent, parse_folds("grouped", silent.data), tmp_path / "runs")
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.slow
