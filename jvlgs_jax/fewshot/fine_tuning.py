@@ -119,7 +119,6 @@ def _step(
     masks: Float[Array, "b 1 h w 1"],
 ) -> tuple[PyTree, optax.OptState]:
     """Takes one step on a batch."""
-
     gradient = jax.grad(partial(support_loss, config.parametrization, forward, variables))(trained, inputs, masks)
     updates, memory = _optimizer(config).update(gradient, memory, trained)
     return optax.apply_updates(trained, updates), memory
