@@ -4,7 +4,7 @@ A task is a sine wave: amplitude in [0.1, 5], phase in [0, pi], inputs in [-5, 5
 sees K points of it and is asked for the rest.
 
 As a program, `PYTHONPATH=tests python -m fewshot.sinusoid levels 3000` prints errors on new sines after 1, 5 and 10
-steps, and `... trials 300` what 8 trials of MAML take in one program and one by one.
+steps, and `... trials 300` what 8 trials of MAML take in one program and one by one, and how far apart they end.
 """
 
 import sys
@@ -20,7 +20,7 @@ from jaxtyping import Array, Float
 
 from jvlgs_jax.fewshot.inner_loop import InnerConfig, adapt
 from jvlgs_jax.fewshot.meta_learners import MetaParameters, Task, meta_learner
-from jvlgs_jax.fewshot.trials import Trial, TrialResult, meta_training_trial
+from jvlgs_jax.fewshot.trials import Trial, TrialResult, meta_training_trial, run_trials
 
 SHOTS = 10
 WIDTHS = (1, 40, 40, 1)
@@ -109,18 +109,31 @@ def _levels(steps: int) -> None:
 def _seconds_of_trials(count: int, steps: int) -> None:
     trials = Trial(jnp.arange(count), jnp.linspace(1e-3, 5e-3, count))
     carry_out = trial("maml", steps=steps)
-    together, alone = jax.jit(jax.vmap(carry_out)), jax.jit(carry_out)
+    alone = jax.jit(carry_out)
 
-    def all_alone() -> None:
-        for number in range(count):
-            jax.block_until_ready(alone(jax.tree.map(lambda x, i=number: x[i], trials)))
+    def all_alone() -> TrialResult:
+        one_by_one = [alone(jax.tree.map(lambda x, i=number: x[i], trials)) for number in range(count)]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *one_by_one)
 
+    ways = {
+        "each alone": all_alone,
+        "one after the other": jax.jit(lambda: run_trials(carry_out, trials)),
+        "side by side": jax.jit(lambda: run_trials(carry_out, trials, abreast=count)),
+    }
+    results = {}
     for turn in ("compiling", "compiled"):
-        for name, run in (("together", lambda: jax.block_until_ready(together(trials))), ("alone", all_alone)):
+        for name, run in ways.items():
             begun, begun_cpu = time.perf_counter(), time.process_time()
-            run()
+            results[name] = jax.block_until_ready(run())
             wall, cpu = time.perf_counter() - begun, time.process_time() - begun_cpu
             print(f"{turn}, {name}: {wall / count:.2f} s a trial, {cpu / count:.2f} CPU seconds", flush=True)
+    for name in ("one after the other", "side by side"):
+        apart = jax.tree.map(_largest_difference, results[name], results["each alone"])
+        print(f"{name}, from each alone: at most {max(jax.tree.leaves(apart)):.1e} of an array's largest number")
+
+
+def _largest_difference(one: Array, other: Array) -> float:
+    return float(jnp.abs(one - other).max() / jnp.abs(other).max())
 
 
 if __name__ == "__main__":
