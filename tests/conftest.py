@@ -1,6 +1,7 @@
 """Settings for every test: the CPU backend, array annotations checked at run time, and flags that Grain can read."""
 
 import atexit
+import importlib
 import os
 import shutil
 import tempfile
@@ -19,6 +20,26 @@ from jaxtyping import install_import_hook
 
 # Before any test imports the package: the hook rewrites modules as they are loaded.
 install_import_hook("jvlgs_jax", "beartype.beartype")
+
+# The package's imports from other libraries. The hook looks for the bytecode of all that is imported while it loads a
+# module under a name of its own: what it is first to load is compiled from the source.
+LIBRARIES = (
+    "jax.experimental.pallas.tpu",
+    "flax.nnx",
+    "grain",
+    "optax",
+    "orbax.checkpoint.experimental.v1",
+    "scipy.fft",
+    "scipy.stats",
+    "transformers.models.clip.modeling_flax_clip",
+)
+
+
+def pytest_collectstart():
+    """Imports them before any test imports the package; only processes that run tests collect them."""
+    for name in LIBRARIES:
+        importlib.import_module(name)
+
 
 # Grain reads absl flags, which stay unreadable until a main function has parsed them.
 flags.FLAGS.mark_as_parsed()
