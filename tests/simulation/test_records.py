@@ -68,7 +68,7 @@ def test_records_hold_the_clips_their_history_and_all_the_truth(tmp_path, small_
     assert record["caption"]
 
 
-def test_an_interrupted_build_goes_on_with_the_next_shard(tmp_path, small_preset, monkeypatch):
+def test_an_interrupted_build_goes_on_with_the_next_shard(tmp_path, stand_ins, monkeypatch):
     made, simulate = [], records.simulate_batch
 
     def broken(config, indices, *, abreast):
