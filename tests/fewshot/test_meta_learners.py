@@ -9,7 +9,7 @@ from jax.flatten_util import ravel_pytree
 from fewshot.sinusoid import INNER, error_after, meta_trained, network, sine
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.inner_loop import InnerConfig, adapt
-from jvlgs_jax.fewshot.meta_learners import META_LEARNERS, MetaParameters, Task, meta_learner
+from jvlgs_jax.fewshot.meta_learners import META_LEARNERS, MetaLearner, MetaParameters, Task, meta_learner
 
 KEY = jax.random.key(1)
 INNER_STEPS = InnerConfig(steps=3, learning_rate=0.02)
@@ -30,6 +30,13 @@ def smooth_error(params: dict, points: tuple, key: jax.Array) -> jax.Array:
     return jnp.square(smooth_network(params, points[0]) - points[1]).mean()
 
 
+gradient_of_error = jax.jit(jax.grad(smooth_error))
+
+
+def task_gradient(learner: MetaLearner, meta: MetaParameters, task: Task) -> MetaParameters:
+    return jax.jit(lambda meta: learner.task_gradient(smooth_error, meta, task, KEY).gradient)(meta)
+
+
 def slope(of: Callable[[jax.Array], jax.Array], at: jax.Array, direction: jax.Array) -> float:
     """Central difference of fourth order."""
     h = 1e-3
@@ -47,12 +54,13 @@ def test_second_order_gradients_are_those_of_finite_differences(name: str):
         meta = learner.begin(params)
         flat, unravel = ravel_pytree(meta)
 
+        @jax.jit
         def query_error(flat: jax.Array) -> jax.Array:
             meta = unravel(flat)
             adapted = adapt(smooth_error, meta.start, task.support, KEY, INNER_STEPS, rates=meta.rates)
             return smooth_error(adapted.params, task.query, KEY)
 
-        gradient, _ = ravel_pytree(learner.task_gradient(smooth_error, meta, task, KEY).gradient)
+        gradient, _ = ravel_pytree(task_gradient(learner, meta, task))
         for seed in range(3):
             direction = np.random.default_rng(seed).normal(size=flat.size)
             assert float(gradient @ direction) == pytest.approx(slope(query_error, flat, direction), rel=1e-6)
@@ -61,14 +69,14 @@ def test_second_order_gradients_are_those_of_finite_differences(name: str):
 def gradient_of(name: str, inner: InnerConfig, task: Task) -> np.ndarray:
     learner = meta_learner(name, inner)
     meta = learner.begin(network(KEY))
-    return np.asarray(ravel_pytree(learner.task_gradient(smooth_error, meta, task, KEY).gradient.start)[0])
+    return np.asarray(ravel_pytree(task_gradient(learner, meta, task).start)[0])
 
 
 @pytest.mark.slow
 def test_first_order_gradients_are_those_at_the_adapted_parameters():
     task = sine(KEY)
     adapted = adapt(smooth_error, network(KEY), task.support, KEY, INNER_STEPS).params
-    expected, _ = ravel_pytree(jax.grad(smooth_error)(adapted, task.query, KEY))
+    expected, _ = ravel_pytree(gradient_of_error(adapted, task.query, KEY))
     first = gradient_of("fomaml", INNER_STEPS, task)
     np.testing.assert_allclose(first, expected, rtol=1e-4, atol=1e-5)
     second = gradient_of("maml", INNER_STEPS, task)
@@ -81,10 +89,10 @@ def test_learned_step_sizes_grow_where_support_and_query_agree():
     task, params = sine(KEY), network(KEY)
     inner = InnerConfig(steps=1, learning_rate=0.01)
     learner = meta_learner("meta_sgd", inner)
-    gradient = learner.task_gradient(smooth_error, learner.begin(params), task, KEY).gradient
-    of_support = jax.grad(smooth_error)(params, task.support, KEY)
+    gradient = task_gradient(learner, learner.begin(params), task)
+    of_support = gradient_of_error(params, task.support, KEY)
     adapted = jax.tree.map(lambda p, g: p - 0.01 * g, params, of_support)
-    of_query = jax.grad(smooth_error)(adapted, task.query, KEY)
+    of_query = gradient_of_error(adapted, task.query, KEY)
     expected = jax.tree.map(lambda s, q: -s * q, of_support, of_query)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), gradient.rates, expected)
 
@@ -93,7 +101,7 @@ def test_reptile_points_back_from_what_the_whole_task_makes_of_the_start():
     task, params = sine(KEY), network(KEY)
     gradient = gradient_of("reptile", InnerConfig(steps=1, learning_rate=0.01), task)
     points = jax.tree.map(lambda *parts: jnp.concatenate(parts), *task)
-    expected, _ = ravel_pytree(jax.grad(smooth_error)(params, points, KEY))
+    expected, _ = ravel_pytree(gradient_of_error(params, points, KEY))
     np.testing.assert_allclose(gradient, 0.01 * np.asarray(expected), rtol=1e-3, atol=1e-6)
 
 

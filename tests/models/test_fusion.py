@@ -22,9 +22,14 @@ def test_rank_is_at_most_the_number_of_prompts():
     assert np.linalg.matrix_rank(fusion.matrix(text), tol=1e-5) == 2
 
 
+def _attend(module, text, features):
+    return module(text)(features)
+
+
 @pytest.fixture(scope="module")
-def attention():
-    return PromptAttention(channels=8, text_width=16, heads=2, rngs=nnx.Rngs(0))
+def attention(randomized):
+    module = randomized(nnx.eval_shape(lambda: PromptAttention(channels=8, text_width=16, heads=2, rngs=nnx.Rngs(0))))
+    return lambda text: lambda features: nnx.jit(_attend)(module, text, features)
 
 
 @pytest.fixture(scope="module")

@@ -27,10 +27,15 @@ def flow(**changes) -> FlowParameters:
     return FlowParameters(**(values | changes))
 
 
+@jax.jit
+def wind_of(flow: FlowParameters, time: float) -> Velocity:
+    return velocity(flow, eddies(flow, SIZE), time)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("time", [0.0, 17.0, 400.0])
 def test_wind_is_incompressible(time):
-    wind = velocity(flow(), eddies(flow(), SIZE), jnp.float32(time))
+    wind = wind_of(flow(), time)
     assert float(jnp.abs(divergence(wind)).max()) < 1e-4  # the bound stated in docs/simulation.md
 
 
@@ -46,19 +51,19 @@ def test_a_wind_that_is_too_fast_is_slowed_as_a_whole(fastest, factor):
 @pytest.mark.slow
 def test_eddies_have_the_deviation_asked_for():
     calm = flow(wind=jnp.zeros(2), gust=jnp.zeros(2), updraught=jnp.float32(0), obstacle=jnp.zeros(3))
-    wind = velocity(calm, eddies(calm, SIZE), jnp.float32(5.0))
+    wind = wind_of(calm, 5.0)
     mean_square = float((wind.across**2).mean() + (wind.down**2).mean()) / 2
     assert mean_square**0.5 == pytest.approx(0.3, rel=0.3)
 
 
 def test_no_wind_crosses_an_obstacle():
-    wind = velocity(flow(), eddies(flow(), SIZE), jnp.float32(3.0))
+    wind = wind_of(flow(), 3.0)
     assert float(jnp.abs(wind.across[28:32, 28:32]).max()) == 0
     assert float(jnp.abs(wind.down[28:32, 28:32]).max()) == 0
 
 
 def test_updraught_lifts_air_over_the_source_alone():
     still = flow(wind=jnp.zeros(2), gust=jnp.zeros(2), turbulence=jnp.float32(0), obstacle=jnp.zeros(3))
-    wind = velocity(still, eddies(still, SIZE), jnp.float32(0))
+    wind = wind_of(still, 0.0)
     assert float(wind.down[20, 12]) == pytest.approx(-0.4, rel=0.05)
     assert abs(float(wind.down[20, 60])) < 1e-3

@@ -41,7 +41,7 @@ def test_equals_the_loss_written_out_in_numpy(name: str, soft: bool):
     mask = rng.uniform(0, 1, logits.shape).astype(np.float32)
     if not soft:
         mask = (mask > 0.7).astype(np.float32)
-    loss = loss_function(name)(jnp.asarray(logits), jnp.asarray(mask))
+    loss = jax.jit(loss_function(name))(logits, mask)
     bce, iou = numpy_losses(logits, mask)[name]
     np.testing.assert_allclose([loss.bce, loss.iou, loss.total], [bce, iou, bce + iou], rtol=1e-5)
 
@@ -50,8 +50,9 @@ def test_windows_of_a_clip_count_like_images():
     rng = np.random.default_rng(1)
     logits = jnp.asarray(rng.normal(size=(2, 3, 16, 16, 1)), jnp.float32)
     mask = jnp.asarray(rng.uniform(size=logits.shape) > 0.5, jnp.float32)
-    flat = structure_loss_intended(logits.reshape(6, 16, 16, 1), mask.reshape(6, 16, 16, 1))
-    np.testing.assert_allclose(structure_loss_intended(logits, mask).total, flat.total, rtol=1e-6)
+    loss = jax.jit(structure_loss_intended)
+    flat = loss(logits.reshape(6, 16, 16, 1), mask.reshape(6, 16, 16, 1))
+    np.testing.assert_allclose(loss(logits, mask).total, flat.total, rtol=1e-6)
 
 
 def test_edges_weigh_more_than_the_inside():
@@ -67,7 +68,7 @@ def test_edges_weigh_more_than_the_inside():
 @given(st.integers(0, 2**31 - 1))
 def test_a_better_mask_costs_less(seed: int):
     mask = jnp.asarray(np.random.default_rng(seed).uniform(size=(1, 16, 16, 1)) > 0.5, jnp.float32)
-    for loss in (structure_loss_published, structure_loss_intended):
+    for loss in map(jax.jit, (structure_loss_published, structure_loss_intended)):
         costs = [float(loss(scale * (2 * mask - 1), mask).total) for scale in (-4.0, 0.0, 4.0, 20.0)]
         assert costs == sorted(costs, reverse=True)
         assert costs[-1] < 1e-3
@@ -76,7 +77,7 @@ def test_a_better_mask_costs_less(seed: int):
 def test_large_logits_keep_loss_and_gradient_finite():
     logits = jnp.full((1, 8, 8, 1), 1e4)
     mask = jnp.zeros_like(logits)
-    value, gradient = jax.value_and_grad(lambda x: structure_loss_intended(x, mask).total)(logits)
+    value, gradient = jax.jit(jax.value_and_grad(lambda x: structure_loss_intended(x, mask).total))(logits)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
 
