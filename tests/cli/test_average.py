@@ -10,6 +10,7 @@ from jvlgs_jax.cli.main import main
 from jvlgs_jax.weights.shipped import FOLDER, shipped_model
 
 
+@pytest.mark.slow
 def test_models_on_disk_have_a_mean_that_loads(tmp_path: Path):
     """Of the shipped model and a copy of it, so that the mean is known."""
     name = shipped_model().name

@@ -57,6 +57,7 @@ def test_the_main_loop_writes_its_record_its_scores_and_its_models(straight: Pat
     assert (straight / "model_best" / "weights.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_adapted_and_other_parameters_learn_but_not_the_frozen_and_not_running_statistics(straight: Path):
     before, after = flatten(nnx.state(task_network())), learned(straight)
     moved = {path for path in after if not np.allclose(before[path], after[path], rtol=1e-5)}

@@ -190,6 +190,7 @@ def test_an_endless_stream_is_answered_with_bounded_read_ahead(bundle, fake_netw
     assert next(read) <= 10 + 4 + further
 
 
+@pytest.mark.slow
 def test_a_model_in_training_is_left_as_it_is(bundle):
     bundle.model.train()
     before = jax.tree.map(np.asarray, nnx.state(bundle.model))
@@ -199,6 +200,7 @@ def test_a_model_in_training_is_left_as_it_is(bundle):
     assert nnx.graphdef(bundle.model) == graphdef
 
 
+@pytest.mark.slow
 def test_one_compilation_serves_videos_of_any_length_and_size_and_new_weights(bundle):
     networks = (segmenter_module.encode_clip, segmenter_module.segment_windows)
     first = _run(bundle, _frames(2))

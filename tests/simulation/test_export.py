@@ -9,6 +9,8 @@ from jvlgs_jax.data.layouts import load_scenes
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.simulation.export import write_clips
 
+pytestmark = pytest.mark.slow  # compiling the simulator takes half a minute
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, small_family):

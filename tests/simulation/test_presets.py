@@ -76,12 +76,16 @@ def blob() -> tuple[Array, PlumeParameters, PlumeFields]:
     return jnp.exp(-((row - 48) ** 2 + (column - 48) ** 2) / 400), plume, jax.jit(plume_fields)(plume)
 
 
+_patch_optical_depth = jax.jit(patch_optical_depth)
+
+
 def depth_of(blob: tuple[Array, PlumeParameters, PlumeFields], **changes: float) -> np.ndarray:
     density, plume, fields = blob
     changed = plume._replace(**{name: jnp.float32(value) for name, value in changes.items()})
-    return np.asarray(patch_optical_depth(density, changed, fields, jnp.float32(0)))
+    return np.asarray(_patch_optical_depth(density, changed, fields, jnp.float32(0)))
 
 
+@pytest.mark.slow
 def test_gas_with_an_interface_ends_in_clean_air_and_is_as_it_was_within(blob):
     smooth = depth_of(blob, wisps=0)
     for wisps in (0, 0.3):
@@ -91,6 +95,7 @@ def test_gas_with_an_interface_ends_in_clean_air_and_is_as_it_was_within(blob):
         np.testing.assert_allclose(cut[inside], uncut[inside], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_low_profile_makes_gas_flat_within_and_leaves_its_peak(blob):
     plain, flat = depth_of(blob, wisps=0), depth_of(blob, wisps=0, profile=0.5)
     assert flat.max() == pytest.approx(plain.max(), rel=0.01)

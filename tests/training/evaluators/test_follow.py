@@ -15,6 +15,7 @@ from jvlgs_jax.training.evaluators.schedule import Evaluators
 from jvlgs_jax.training.mesh import MeshConfig, make_mesh
 from training.toy import DATA, toy_config, toy_network, toy_scene, toy_train
 
+pytestmark = pytest.mark.slow  # they share a training
 QUICK = EvaluatorConfig(name="quick", kind="batches", part="validation", every=4)
 CONFIG = toy_config(steps=8, save_every=2, keep=9, evaluators=(QUICK,))
 
@@ -34,7 +35,6 @@ def evaluators(monkeypatch: pytest.MonkeyPatch) -> Evaluators:
     return Evaluators(CONFIG, held_out, data=DATA, mesh=make_mesh(MeshConfig(data=1)))
 
 
-@pytest.mark.slow
 def test_finds_what_the_training_found(trained: Path, evaluators: Evaluators):
     seen = dict(follow(trained, evaluators, last_step=8))
     (last,) = toy_train(trained, CONFIG)  # evaluates the last step again
