@@ -8,8 +8,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 DEMO := demo_output
-# A process a core, each with whole files, whose tests share what they compile.
-PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile
+# A process a core, each with whole files, whose tests share what they compile, in the order that conftest.py gives them.
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
 # A candidate counts only if it runs: version managers leave names on PATH that do not. 3.12 and 3.11 come first
 # because the offline CLIP tokenizer has wheels for them.
