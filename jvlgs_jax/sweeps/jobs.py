@@ -5,6 +5,8 @@ made. Flags: https://slurm.schedmd.com/sbatch.html, https://docs.skypilot.co/en/
 https://docs.skypilot.co/en/latest/examples/managed-jobs.html.
 """
 
+import hashlib
+import os
 import re
 import shlex
 import textwrap
@@ -16,7 +18,7 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.replacement import replacement
 from jvlgs_jax.sweeps.trials import Sweep
 
-MAX_NAME = 40  # buckets may have 63 letters, jobs of trials have their numbers besides
+MAX_NAME = 40  # buckets, with 9 letters more, may have 63; jobs of trials have their numbers besides
 
 _SLURM = """\
 #!/usr/bin/env bash
@@ -58,7 +60,7 @@ name: {name}
 workdir: .
 envs:
   TRIAL: "0"
-  BUCKET: {name}  # for the trials' folders; SkyPilot makes it if it is not there
+  BUCKET: {bucket}  # for the trials' folders; SkyPilot makes it if it is not there
   DATA_DIR: ""  # the dataset's folder on the machine, such as /data below; without it, what the config says
   JAX: jax[cuda13]  # jax[tpu] on TPUs
   JVLGS_COMMIT: ""  # what the trials' folders say of the code, which is sent without its history
@@ -162,7 +164,10 @@ def write_skypilot(sweep: Sweep) -> Path:
         choose=_choose(sweep, "$TRIAL"),
         config=shlex.quote(str(config.relative_to(Path.cwd()))),
     )
-    _write(task, _SKYPILOT.format(submit=script.name, name=name, run=textwrap.indent(run, "  ").rstrip()))
+    _write(
+        task,
+        _SKYPILOT.format(submit=script.name, name=name, bucket=_bucket(sweep), run=textwrap.indent(run, "  ").rstrip()),
+    )
     submit = _SUBMIT.format(
         file=shlex.quote(str(script)), last=len(sweep.trials) - 1, name=name, task=shlex.quote(str(task))
     )
@@ -171,9 +176,14 @@ def write_skypilot(sweep: Sweep) -> Path:
 
 
 def _name(sweep: Sweep) -> str:
-    """Returns what jobs and buckets of the sweep are called, in letters that all engines take."""
+    """Returns what jobs of the sweep are called, in letters that all engines take."""
     plain = unicodedata.normalize("NFKD", sweep.workdir.resolve().name).encode("ascii", "ignore").decode().lower()
     return f"jvlgs-{re.sub('[^a-z0-9]+', '-', plain).strip('-') or 'sweep'}"[:MAX_NAME].rstrip("-")
+
+
+def _bucket(sweep: Sweep) -> str:
+    """Returns the name of a bucket for the workdir alone: trials of another one may have the same names."""
+    return f"{_name(sweep)}-{hashlib.sha256(os.fsencode(sweep.workdir.resolve())).hexdigest()[:8]}"
 
 
 def _directive(value: str) -> str:

@@ -9,7 +9,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from jvlgs_jax.sweeps.gpus import share
-from jvlgs_jax.sweeps.progress import EXIT_CODE, LOG, State, holding, last_words, record_end, state, state_after
+from jvlgs_jax.sweeps.progress import (
+    EXIT_CODE,
+    LOG,
+    State,
+    holding,
+    last_words,
+    record_end,
+    state,
+    state_after,
+    state_at_rest,
+)
 from jvlgs_jax.sweeps.trials import Sweep, Trial
 from jvlgs_jax.training.interruption import DeferredInterruption
 
@@ -71,10 +81,10 @@ def _started(
     """Returns the training of a trial, or nothing where none is due."""
     folder = sweep.folder(trial)
     label = _label(sweep, trial)
-    found = state(folder)
     with ExitStack() as stack:
         lock = stack.enter_context(holding(folder))
-        if found is State.FINISHED or lock is None:
+        found = State.RUNNING if lock is None else state_at_rest(folder)
+        if lock is None or found is State.FINISHED:
             tell(f"{label}: {'finished before' if found is State.FINISHED else 'runs elsewhere'}, left as it is")
             return []
         (folder / EXIT_CODE).unlink(missing_ok=True)

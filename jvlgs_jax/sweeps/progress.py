@@ -3,6 +3,7 @@
 import enum
 import fcntl
 import signal
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from jvlgs_jax.inference.replacement import replacement
 EXIT_CODE = "exit_code"
 LOG = "log.txt"
 LOCK = "lock"
+SECONDS_OF_A_LOOK = 0.5  # more than another process takes to see whether a trial is held
 
 # Ended by a signal: by a training that saved first, by the shell's account of it, and by Python's.
 INTERRUPTIONS = {
@@ -31,10 +33,19 @@ class State(enum.StrEnum):
 
 
 def state(folder: Path) -> State:
-    """Returns how far the trial of a folder is."""
-    with holding(folder) as held:
-        if held is None:
-            return State.RUNNING
+    """Returns how far the trial of a folder is. Looking keeps nobody from running it."""
+    try:
+        with (folder / LOCK).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        pass  # nobody has run it on this machine
+    except BlockingIOError:
+        return State.RUNNING
+    return state_at_rest(folder)
+
+
+def state_at_rest(folder: Path) -> State:
+    """Returns how far a trial is that nobody runs."""
     code = _exit_code(folder)
     if code is not None:
         return state_after(code)
@@ -72,12 +83,20 @@ def holding(folder: Path) -> Generator[IO[str] | None]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("w") as file:
+        yield file if _locked(file) else None
+
+
+def _locked(file: IO[str]) -> bool:
+    patience = time.monotonic() + SECONDS_OF_A_LOOK
+    while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield None
+            if time.monotonic() > patience:
+                return False
+            time.sleep(0.01)
         else:
-            yield file
+            return True
 
 
 def _exit_code(folder: Path) -> int | None:

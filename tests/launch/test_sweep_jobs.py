@@ -141,6 +141,18 @@ def test_skypilot_takes_along_no_data_and_no_config_from_elsewhere(
         write_skypilot(sweep)
 
 
+def test_sweeps_in_folders_of_one_name_have_buckets_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("config.py").write_text(CONFIG)
+    buckets = []
+    for workdir in ("a/sweep", "b/sweep", "a/sweep", "long" * 20 + "a", "long" * 20 + "b"):
+        script = write_skypilot(expand(Path("config.py"), Path(workdir)))
+        buckets.append(yaml.safe_load(script.with_suffix(".yaml").read_text())["envs"]["BUCKET"])
+    assert len(set(buckets)) == 4
+    assert buckets[0] == buckets[2], "the same command again has to go on in the same bucket"
+    assert max(map(len, buckets)) <= 63
+
+
 @pytest.mark.parametrize(
     ("folder", "name"),
     [
@@ -173,7 +185,8 @@ def test_a_folder_may_have_any_name(
     assert f"--workdir={sweep.folder(sweep.trials[0])}" in srun.calls[0]
 
     task = yaml.safe_load(skypilot.with_suffix(".yaml").read_text())
-    assert task["name"] == task["envs"]["BUCKET"] == name
+    assert task["name"] == name
+    assert re.fullmatch(rf"{name}-[0-9a-f]{{8}}", task["envs"]["BUCKET"])
     sky = stand_in("sky")
     assert run(skypilot).returncode == 0
     assert [call[-1] for call in sky.calls] == [str(skypilot.with_suffix(".yaml"))] * 2

@@ -1,8 +1,9 @@
+import threading
 from pathlib import Path
 
 import pytest
 
-from jvlgs_jax.sweeps.progress import State, last_words, record_end, state
+from jvlgs_jax.sweeps.progress import State, holding, last_words, record_end, state
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,31 @@ def test_what_began_and_recorded_no_end_is_unfinished(tmp_path: Path):
     assert state(tmp_path) is State.UNFINISHED
     (tmp_path / "exit_code").write_text("")  # the machine went down as it was written
     assert state(tmp_path) is State.UNFINISHED
+
+
+def test_looking_at_a_trial_keeps_nobody_from_running_it(tmp_path: Path):
+    with holding(tmp_path):
+        assert state(tmp_path) is State.RUNNING
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            state(tmp_path)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(200):
+            with holding(tmp_path) as held:
+                assert held is not None
+    finally:
+        done.set()
+        looking.join()
+
+
+def test_looking_at_a_trial_makes_no_folder(tmp_path: Path):
+    assert state(tmp_path / "trial") is State.WAITING
+    assert not (tmp_path / "trial").exists()
 
 
 def test_the_last_words_are_the_last_line_a_user_would_see(tmp_path: Path):
