@@ -48,7 +48,9 @@ class BatchNorm(nnx.Module):
         # Running variance is unbiased, the one normalised with is not: PyTorch's convention.
         unbiased = var * (size / max(size - 1, 1))
         weights = (1 - MOMENTUM) * MOMENTUM ** jnp.arange(groups - 1, -1, -1, dtype=wide.dtype)
-        self.mean[...] = MOMENTUM**groups * self.mean[...] + weights @ mean[0, :, 0, 0]
-        self.var[...] = MOMENTUM**groups * self.var[...] + weights @ unbiased[0, :, 0, 0]
-        self.count[...] += groups
+        # Assigned to [...], a traced array is asked for its sharding, and JAX writes an error message of where it comes
+        # from: half of the time to trace a training step.
+        self.mean.set_value(MOMENTUM**groups * self.mean[...] + weights @ mean[0, :, 0, 0])
+        self.var.set_value(MOMENTUM**groups * self.var[...] + weights @ unbiased[0, :, 0, 0])
+        self.count.set_value(self.count[...] + groups)
         return mean, var
