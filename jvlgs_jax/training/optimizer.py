@@ -46,7 +46,8 @@ class OptimizerConfig:
         warmup_steps: the rate rises from zero over this many steps; warmup_cosine then falls to zero at the last step.
         warmup_epochs: the same in epochs.
         frozen: regular expressions of variable paths, such as "text_encoder/.*"; what one of them matches as a whole
-            is not trained and takes no gradient and no optimizer memory.
+            is not trained and takes no gradient and no optimizer memory. A BatchNorm whose running statistics one
+            matches keeps them and normalises by them.
         ema_decay: of a running mean of the parameters and of BatchNorm's statistics, which is then what is evaluated
             and saved as the model; None for no such mean.
     """

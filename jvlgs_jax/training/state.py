@@ -15,6 +15,7 @@ from jaxtyping import Array, Int32
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.model_folder import initialize
 from jvlgs_jax.interop.parameters import flatten
+from jvlgs_jax.models.batch_norm import BatchNorm
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.mesh import on_one_device
 from jvlgs_jax.training.variable_paths import matched_paths
@@ -60,11 +61,13 @@ def create_state(
 ) -> tuple[nnx.GraphDef, TrainState]:
     """Returns the structure of `model`, in training mode, and the state of a training that starts from it.
 
-    The state has arrays of its own, so that steps may donate it. UserError for a pattern of `frozen` that matches no
-    variable, and for one that leaves nothing to train.
+    A BatchNorm whose running statistics `frozen` matches normalises by them in training mode as well. The state has
+    arrays of its own, so that steps may donate it. UserError for a pattern of `frozen` that matches no variable, and
+    for one that leaves nothing to train.
     """
-    matched_paths(frozen, list(flatten(nnx.state(model))), "frozen")
+    matched = matched_paths(frozen, list(flatten(nnx.state(model))), "frozen")
     model.train()
+    _keep_statistics(model, matched)
     graphdef, params, frozen_variables, stats = nnx.split(model, *variable_groups(frozen))
     if not jax.tree.leaves(params):
         raise UserError(f"frozen is {', '.join(map(repr, frozen))}, which leaves nothing to train: freeze less")
@@ -141,6 +144,14 @@ def running_mean(mean: nnx.State | None, newest: nnx.State, decay: float | None)
         mean,
         newest,
     )
+
+
+def _keep_statistics(model: Jvlgs, frozen: set[str]) -> None:
+    """Makes each BatchNorm whose mean or variance is among these paths normalise by what is kept, not by batches."""
+    for path, module in nnx.iter_modules(model):
+        name = "/".join(map(str, path))
+        if isinstance(module, BatchNorm) and frozen & {f"{name}/mean", f"{name}/var"}:
+            module.eval()
 
 
 def _copied(params: nnx.State, stats: nnx.State) -> nnx.State:

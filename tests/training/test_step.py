@@ -14,7 +14,7 @@ from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.training.losses import structure_loss_published
 from jvlgs_jax.training.mesh import MeshConfig, make_mesh, shardings
 from jvlgs_jax.training.optimizer import OptimizerConfig, make_optimizer
-from jvlgs_jax.training.state import TrainState, create_state
+from jvlgs_jax.training.state import TrainState, create_state, trained_model
 from jvlgs_jax.training.step import StepParts, TrainStep, make_train_step
 from jvlgs_jax.training.text_features import CachedPrompts, TrainedPrompts, text_features
 from training.toy import FROZEN, ToyNetwork, toy_batch, toy_network
@@ -111,16 +111,35 @@ def test_running_statistics_move():
     assert np.abs(stats["norm/mean"]).max() > 0
 
 
-def test_frozen_parts_do_not_move_and_the_others_do():
-    step, state = prepare(toy_network(), ("text_encoder/.*", "norm/.*"))
-    frozen, params = arrays(state.frozen), arrays(state.params)
+@pytest.fixture(scope="module")
+def frozen_norm() -> tuple[nnx.GraphDef, TrainState, TrainState, float]:
+    """Of a training with frozen running statistics: structure, state before and after 3 steps, loss of the 4th."""
+    model = toy_network()
+    step, state = prepare(model, ("text_encoder/.*", "norm/.*"))
+    first = jax.tree.map(jnp.copy, state)
     for _ in range(3):
         state, _ = step(state, toy_batch())
+    last = jax.tree.map(jnp.copy, state)
+    return nnx.graphdef(model), first, last, float(step(state, toy_batch())[1]["loss"])
+
+
+def test_frozen_parts_do_not_move_and_the_others_do(frozen_norm):
+    _, first, last, _ = frozen_norm
+    frozen, params = arrays(first.frozen), arrays(first.params)
     assert "norm/mean" in frozen
-    for path, value in arrays(state.frozen).items():
+    for path, value in arrays(last.frozen).items():
         np.testing.assert_array_equal(value, frozen[path])
-    for path, value in arrays(state.params).items():
+    for path, value in arrays(last.params).items():
         assert (value != params[path]).any(), path
+
+
+def test_frozen_running_statistics_are_trained_with_as_they_are_evaluated_with(frozen_norm):
+    graphdef, _, last, loss = frozen_norm
+    model, batch = trained_model(graphdef, last), toy_batch()
+    planes = input_planes("temporal").normalize(jnp.asarray(batch.planes))
+    logits = nnx.jit(lambda model: model(planes, model.encode_text(TOKENS)).logits)(model)
+    evaluated = structure_loss_published(logits, jnp.asarray(batch.mask)).total
+    np.testing.assert_allclose(loss, evaluated, rtol=1e-5)
 
 
 def test_cached_and_trained_prompts_give_the_same_loss():
