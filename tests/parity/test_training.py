@@ -22,7 +22,7 @@ NORM_FLOOR = 1e-6 * max(NORMS.values())  # some gradients are zero in exact arit
 
 
 class Step:
-    """Loss, gradients and statistics of one pass in training mode, optionally with noise on the features."""
+    """Loss, gradients, statistics and features of one pass in training mode, optionally with noise on the features."""
 
     def __init__(self, case):
         self.case = case
@@ -33,17 +33,18 @@ class Step:
     def _run(self, params, clip, mask, noise):
         def loss_fn(params):
             model = nnx.merge(self.graphdef, params, self.stats, copy=True)
-            features = jax.tree.map(jnp.add, model.encode_video(clip), noise)
-            output = model.segment(features, model.encode_text(self.case.tokens), clip.shape[2:4])
+            features = model.encode_video(clip)
+            noisy = jax.tree.map(jnp.add, features, noise)
+            output = model.segment(noisy, model.encode_text(self.case.tokens), clip.shape[2:4])
             loss = structure_loss_published(output.logits, mask).total
-            return loss, (output.logits, nnx.state(model, nnx.BatchStat))
+            return loss, (output.logits, nnx.state(model, nnx.BatchStat), features)
 
         return jax.value_and_grad(loss_fn, has_aux=True)(params)
 
     def __call__(self, noise=(0.0, 0.0, 0.0)):
-        (loss, (logits, stats)), grads = self.run(self.params, self.case.clip, self.case.mask, list(noise))
+        (loss, (logits, stats, features)), grads = self.run(self.params, self.case.clip, self.case.mask, list(noise))
         gradients = to_published(self.case.config, flatten(grads))
-        return float(loss), logits, stats, grads, gradients
+        return float(loss), logits, stats, features, grads, gradients
 
 
 def _norms(gradients) -> dict[str, float]:
@@ -68,7 +69,7 @@ def test_loss_and_logits(float32_step):
 
 
 def test_running_statistics_follow_the_published_order_of_passes(float32_step):
-    step, (_, _, stats, _, _) = float32_step
+    step, (_, _, stats, *_) = float32_step
     found = to_published(step.case.config, flatten(stats))
     names = [name for name in FROZEN.files if name.startswith("bn/")]
     assert len(names) == 2 * sum(name.endswith("running_mean") for name in found)
@@ -79,7 +80,7 @@ def test_running_statistics_follow_the_published_order_of_passes(float32_step):
 
 
 def test_loss_after_one_adam_step(float32_step):
-    step, (_, _, stats, grads, _) = float32_step
+    step, (_, _, stats, _, grads, _) = float32_step
     optimizer = make_optimizer(OptimizerConfig(), 1)
 
     @jax.jit  # one program in place of one for each shape and operation
@@ -104,8 +105,7 @@ def test_gradients(make_case, float32_step, float32_noise):
     """Within 1e-3 of the published norms, or no further than float32 noise in the features moves them in float64."""
     with jax.enable_x64(True):
         step = Step(make_case(np.float64))
-        features = nnx.jit(lambda model, clip: model.encode_video(clip))(step.case.model, step.case.clip)
-        gradients = step([np.zeros(x.shape) for x in features])[-1]  # one program with and without noise
+        *_, features, _, gradients = step([np.zeros(x.shape) for x in float32_step[1][3]])  # as shaped as noise
         exact = _norms(gradients)
         draws = [_relative(_norms(step(float32_noise(features, seed))[-1]), exact) for seed in range(2)]
     noise: dict[str, float] = {}  # by module: two draws are too few for each parameter by itself
