@@ -16,7 +16,7 @@ from jaxtyping import Bool, UInt8
 
 from jvlgs_jax.data.gain import whole_levels
 from jvlgs_jax.data.live import LiveVideo, is_live, open_live
-from jvlgs_jax.data.video import open_video
+from jvlgs_jax.data.video import Video, open_video
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.output_folder import EVENTS, OVERLAY, REPORT, TABLE
 from jvlgs_jax.inference.postprocess import NamedRule
@@ -24,6 +24,7 @@ from jvlgs_jax.inference.predict import Probabilities
 from jvlgs_jax.inference.provenance import Recording, describe_regions
 from jvlgs_jax.serve.plan import Plan, defaults, read_plan
 from jvlgs_jax.serve.remembered import Remembered
+from jvlgs_jax.serve.stoppable import StoppableVideo
 from jvlgs_jax.serve.watch import Stage, Watch
 
 REGIONS = "regions.json"
@@ -112,7 +113,6 @@ class Station:
         except UserError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise UserError(str(error).replace(str(path), name)) from error
-        remembered = Remembered(self._network, folder, video.frame_count)
         self._take(
             Source(
                 name=name,
@@ -121,7 +121,7 @@ class Station:
                 size=first.shape[:2],
                 first=first,
                 folder=folder,
-                network=remembered,
+                network=Remembered(self._network, folder),
                 hidden=str(path),
             )
         )
@@ -169,9 +169,9 @@ class Station:
             camera = None if self._plan is None else self._plan.watch.camera
             self._drop_watch()
             self._plan, self._wish, self._output = plan, wish, output
+            if source.network is not None and camera not in (None, plan.watch.camera):
+                source.network.forget()  # the network is told when the camera moves
             video, network = self._open_again(source)
-            if isinstance(network, Remembered) and camera not in (None, plan.watch.camera):
-                network.forget()  # the network is told when the camera moves
             self._watch = Watch(video, network, plan.watch, watched, output, self._origin(source, watched))
             self._watch.start()
 
@@ -229,9 +229,11 @@ class Station:
             self._clear()
             self._source = source
 
-    def _open_again(self, source: Source) -> tuple[Recording, Probabilities]:
+    def _open_again(self, source: Source) -> tuple[StoppableVideo | LiveVideo, Probabilities]:
         if source.network is not None:
-            return source.video, source.network
+            assert isinstance(source.video, Video)
+            video = StoppableVideo.of(source.video)
+            return video, source.network.answers(video)
         assert self._live_network is not None
         assert isinstance(source.video, LiveVideo)
         rate = source.video.frames_per_second

@@ -4,8 +4,6 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
@@ -14,17 +12,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.data.live import LiveVideo
-from jvlgs_jax.data.video import Video
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.predict import Probabilities, predict
-from jvlgs_jax.inference.provenance import Recording
 from jvlgs_jax.inference.report import verdict
 from jvlgs_jax.inference.results import About
 from jvlgs_jax.inference.summary import Summary
 from jvlgs_jax.inference.timeline import Timeline
 from jvlgs_jax.inference.watching import Event, Observation, WatchConfig
+from jvlgs_jax.serve.stoppable import StoppableVideo
 
 EVENTS_SHOWN = 100  # the latest; events.json has all
 
@@ -47,29 +43,12 @@ class _Abandoned(Exception):  # noqa: N818  # no error
     """Nobody wants the results any more."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class _UntilStopped(Video):
-    """A video that ends early once it is told to, after one frame at least."""
-
-    stop: threading.Event = field(default_factory=threading.Event)
-
-    def __iter__(self) -> Iterator[Frame]:
-        for frame in super().__iter__():
-            yield frame
-            if self.stop.is_set():
-                return
-
-
-def _until_stopped(video: Video, stop: threading.Event) -> _UntilStopped:
-    return _UntilStopped(**{entry.name: getattr(video, entry.name) for entry in fields(video)}, stop=stop)
-
-
 class Watch:
     """Segments a video as `jvlgs predict` does, into a folder, from `start` until it is done or stopped."""
 
     def __init__(
         self,
-        video: Recording,
+        video: StoppableVideo | LiveVideo,
         network: Probabilities,
         config: WatchConfig,
         watched: Bool[np.ndarray, "h w"] | None,
@@ -78,10 +57,8 @@ class Watch:
     ) -> None:
         """Prepares a watch; the arguments are those of `predict`, and the folder `output` exists."""
         self._number = next(_NUMBERS)
-        self._stop = threading.Event()
         self._abandon = threading.Event()
-        self._video = video if isinstance(video, LiveVideo) else _until_stopped(video, self._stop)
-        self._network, self._config, self._watched = network, config, watched
+        self._video, self._network, self._config, self._watched = video, network, config, watched
         self._output, self._origin = output, origin
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._lock = threading.Lock()  # for all below
@@ -100,9 +77,7 @@ class Watch:
 
     def stop(self) -> None:
         """Ends the watch soon, with results of the frames so far."""
-        self._stop.set()
-        if isinstance(self._video, LiveVideo):
-            self._video.stop()
+        self._video.stop()
 
     def abandon(self, wait_s: float) -> None:
         """Ends the watch without results, and waits for that; a network that is being compiled is not waited for."""
@@ -165,8 +140,8 @@ class Watch:
             logging.getLogger(__name__).exception("a watch failed")
             self._end(Stage.FAILED, "a fault of this program ended the watch: the terminal says which")
         else:
-            early = self._stop.is_set() and not isinstance(self._video, LiveVideo)  # which never ends by itself
-            self._end(Stage.STOPPED if early else Stage.DONE)
+            whole = isinstance(self._video, LiveVideo) or self._video.whole  # a live input never ends by itself
+            self._end(Stage.DONE if whole else Stage.STOPPED)
 
     def _tell(self, event: Event) -> None:
         with self._lock:

@@ -1,3 +1,4 @@
+import dataclasses
 import shlex
 import time
 from functools import partial
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from jvlgs_jax.data.live import open_live
+from jvlgs_jax.data.video import open_video
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.postprocess import mask_rule
 from jvlgs_jax.serve import station as station_module
@@ -55,6 +57,34 @@ def test_other_settings_need_no_second_run_of_the_network(station, network, clip
     assert network.asked == 12
     _watch(station, {"camera": {"shift": 0.5}})  # what the network is told of the camera may change its answers
     assert network.asked == 24
+
+
+def _declare(monkeypatch, frames):
+    """Lets every video say that it has so many frames."""
+    monkeypatch.setattr(
+        station_module, "open_video", lambda path: dataclasses.replace(open_video(path), frame_count=frames)
+    )
+
+
+@pytest.mark.parametrize("declared", [0, 11, 243])
+def test_a_video_that_declares_another_number_of_frames_is_remembered(station, network, clip, monkeypatch, declared):
+    _declare(monkeypatch, declared)
+    _show(station, clip)
+    for _ in range(2):
+        state = _watch(station)
+        assert (state["watch"]["stage"], state["watch"]["frames"]) == ("done", 12)
+    assert network.asked == 12
+
+
+def test_a_watch_that_is_stopped_one_frame_early_is_not_remembered(station, network, clip, monkeypatch):
+    _declare(monkeypatch, 11)
+    _show(station, clip)
+    network.at_frame = {11: station.stop}
+    station.watch({})
+    wait_for(lambda: station.state()["watch"]["stage"] == "stopped")
+    assert not station.state()["video"]["remembered"]
+    state = _watch(station)
+    assert (state["watch"]["stage"], state["watch"]["frames"]) == ("done", 12)
 
 
 def test_regions_are_used_and_can_be_taken_along(station, clip):

@@ -7,15 +7,16 @@ from jvlgs_jax.data.video import open_video
 from jvlgs_jax.inference.alarms import AlarmConfig
 from jvlgs_jax.inference.predict import predict
 from jvlgs_jax.inference.watching import WatchConfig
+from jvlgs_jax.serve.stoppable import StoppableVideo
 from jvlgs_jax.serve.watch import Stage, Watch
-from tests.serve.conftest import Network, wait_for
+from tests.serve.conftest import Network, ReadsAll, wait_for
 
 QUICK = WatchConfig(alarm=AlarmConfig(window_s=0.2))
 
 
 def _watch(clip, network, output, watched=None):
     output.mkdir()
-    return Watch(open_video(clip), network, QUICK, watched, output, {"model": {"name": "bright"}})
+    return Watch(StoppableVideo.of(open_video(clip)), network, QUICK, watched, output, {"model": {"name": "bright"}})
 
 
 def _ended(watch):
@@ -54,6 +55,15 @@ def test_a_watch_that_is_stopped_has_results_of_the_frames_until_then(tmp_path, 
     assert 3 <= frames < 12
     assert len((tmp_path / "out" / "frames.csv").read_text().splitlines()) == 1 + frames
     assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_a_stop_after_the_last_frame_was_read_loses_none(tmp_path, clip):
+    network = ReadsAll()
+    watch = _watch(clip, network, tmp_path / "out")
+    network.at_frame = {1: watch.stop}
+    watch.start()
+    wait_for(lambda: _ended(watch))
+    assert (watch.stage, watch.state()["frames"]) == (Stage.DONE, 12)
 
 
 def test_a_watch_that_is_abandoned_leaves_no_results(tmp_path, clip):
@@ -102,7 +112,7 @@ def test_a_video_damaged_in_the_middle_ends_the_watch_with_the_reason(tmp_path, 
     for index in range(20):
         cv2.imwrite(str(images / f"{index:02d}.png"), np.zeros((48, 64), np.uint8))
     (tmp_path / "out").mkdir()
-    video = open_video(images)
+    video = StoppableVideo.of(open_video(images))
     (images / "18.png").write_bytes(b"cut")
     watch = Watch(video, network, QUICK, None, tmp_path / "out", {})
     watch.start()
