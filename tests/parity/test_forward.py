@@ -44,7 +44,7 @@ def float64_deviations(make_case, float32_noise):
     with jax.enable_x64(True):
         case = make_case(np.float64)
         case.model.eval()
-        text = case.model.encode_text(case.tokens)
+        text = nnx.jit(lambda model: model.encode_text(case.tokens))(case.model)
         features = nnx.jit(lambda model, clip: model.encode_video(clip))(case.model, case.clip)
         run = nnx.jit(after_encoder, static_argnums=3)
         exact = run(case.model, features, text, case.clip.shape[2:4])
