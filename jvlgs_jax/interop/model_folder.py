@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from flax import nnx
 
@@ -47,7 +48,19 @@ def abstract_model(config: JvlgsConfig) -> Jvlgs:
 
 @functools.lru_cache(maxsize=8)
 def _abstract(config: JvlgsConfig) -> tuple[nnx.GraphDef, nnx.State]:
-    return nnx.split(nnx.eval_shape(lambda: Jvlgs(config, rngs=nnx.Rngs(0))))
+    def build() -> Jvlgs:
+        rngs = nnx.Rngs()
+        rngs.default = _OneKey(jax.random.key(0), tag="default")  # pyrefly: ignore[missing-attribute]  # set by name
+        return Jvlgs(config, rngs=rngs)
+
+    return nnx.split(nnx.eval_shape(build))
+
+
+class _OneKey(nnx.RngStream):
+    """Draws one and the same key, where only shapes matter: half of the time would go into tracing a count of draws."""
+
+    def __call__(self) -> jax.Array:
+        return self.key[...]
 
 
 def save_model(folder: Path, bundle: ModelBundle, precision: np.dtype | None = None) -> None:
