@@ -132,13 +132,14 @@ class Watch:
                 tell=self._tell,
                 see=self._see,
             )
-        except _Abandoned:
-            self._end(Stage.STOPPED)
-        except UserError as error:
-            self._end(Stage.FAILED, str(error))
-        except Exception:
-            logging.getLogger(__name__).exception("a watch failed")
-            self._end(Stage.FAILED, "a fault of this program ended the watch: the terminal says which")
+        except Exception as error:
+            if self._abandon.is_set():  # its folder may be gone by now
+                self._end(Stage.STOPPED)
+            elif isinstance(error, UserError):
+                self._end(Stage.FAILED, str(error))
+            else:
+                logging.getLogger(__name__).exception("a watch failed")
+                self._end(Stage.FAILED, "a fault of this program ended the watch: the terminal says which")
         else:
             whole = isinstance(self._video, LiveVideo) or self._video.whole  # a live input never ends by itself
             self._end(Stage.DONE if whole else Stage.STOPPED)

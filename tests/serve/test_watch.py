@@ -1,9 +1,12 @@
 import json
+import shutil
+import threading
 
 import numpy as np
 import pytest
 
 from jvlgs_jax.data.video import open_video
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.alarms import AlarmConfig
 from jvlgs_jax.inference.predict import predict
 from jvlgs_jax.inference.watching import WatchConfig
@@ -73,6 +76,34 @@ def test_a_watch_that_is_abandoned_leaves_no_results(tmp_path, clip):
     watch.abandon(wait_s=5.0)
     assert watch.stage is Stage.STOPPED
     assert list((tmp_path / "out").iterdir()) == []
+
+
+class _Compiling:
+    """Answers only once `compiled` is set."""
+
+    def __init__(self, error=None):
+        self.asked, self.compiled, self.error = threading.Event(), threading.Event(), error
+
+    def probabilities(self, frames, *, starts_view=None, memory=None):
+        for frame in frames:
+            self.asked.set()
+            assert self.compiled.wait(20)
+            if self.error is not None:
+                raise self.error
+            yield np.zeros(frame.shape[:2], np.float32)
+
+
+@pytest.mark.parametrize("error", [None, UserError("no room"), RuntimeError("out of order")])
+def test_a_watch_abandoned_while_the_network_is_compiled_ends_without_a_word(tmp_path, clip, caplog, error):
+    network = _Compiling(error)
+    watch = _watch(clip, network, tmp_path / "out")
+    watch.start()
+    assert network.asked.wait(20)
+    watch.abandon(wait_s=0.01)
+    shutil.rmtree(tmp_path / "out")
+    network.compiled.set()
+    wait_for(lambda: _ended(watch))
+    assert (watch.stage, watch.state()["problem"], caplog.text) == (Stage.STOPPED, None, "")
 
 
 def test_gas_is_looked_for_in_the_regions_alone(tmp_path, clip, network):
