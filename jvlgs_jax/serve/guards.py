@@ -87,10 +87,18 @@ class Guards:
         if method in READING:
             return None
         origin = headers.get("origin")
-        same = origin is None or urlsplit(origin).netloc.lower() == host.lower()
+        same = origin is None or _netloc(origin) == host.lower()
         if not same or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             return "the request comes from another site's page"
         return None
+
+
+def _netloc(origin: str) -> str:
+    """Host and port of an origin, in small letters; "" where it has none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _is_address(name: str) -> bool:

@@ -46,6 +46,8 @@ def test_another_name_that_leads_here_is_refused(client, host):
         ({"Origin": "http://evil.example"}, 403),
         ({"Origin": "http://127.0.0.1:9999"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://[::1"}, 403),
+        ({"Origin": "http://127.0.0.1:8765.[x"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Origin": "http://127.0.0.1:8765", "Sec-Fetch-Site": "same-site"}, 403),
     ],
