@@ -155,18 +155,19 @@ class LiveVideo:
             self._arrived.notify()
 
     def _reopen(self) -> Capture | None:
-        """Opens the lost stream again; None if it is to stop meanwhile."""
+        """Opens the lost stream again; None if it is to stop, now or meanwhile."""
         wait, lost = FIRST_WAIT_S, time.monotonic()
-        while True:
+        while not self._stopped.is_set():
             self.notice(f"{self.name}: the stream is lost, trying again in {wait:g} s")
             if self._stopped.wait(wait):
-                return None
+                break
             capture = self.open_capture(self.address)
             if capture.isOpened():
                 self.notice(f"{self.name}: the stream is back after {time.monotonic() - lost:.0f} s")
                 return capture
             capture.release()
             wait = min(2 * wait, LONGEST_WAIT_S)
+        return None
 
 
 def open_live(

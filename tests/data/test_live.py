@@ -81,6 +81,23 @@ def test_a_stream_that_comes_back_with_another_size_keeps_its_first_one():
     assert list(frames) == []
 
 
+def test_a_stream_that_ends_as_it_is_stopped_is_not_told_as_lost():
+    told = []
+    camera = Camera([0], [])
+    video = open_live("0", told.append, open_capture=camera.open)
+    lost = camera.open("0")
+
+    def stop_and_end():
+        video.stop()
+        return False, None
+
+    lost.read = stop_and_end
+    video.open_capture = lambda address: lost
+    assert list(video) == []
+    assert told == []
+    assert camera.released == camera.opened == 2
+
+
 def test_a_slow_network_gets_the_newest_frames_and_is_told(monkeypatch):
     monkeypatch.setattr(live, "KEPT", 4)
     told, done = [], threading.Event()
