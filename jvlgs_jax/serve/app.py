@@ -168,7 +168,9 @@ async def _read_json(request: Request) -> Any:
         if len(body) > _WISH_BYTES:
             raise TooLargeError(f"settings: larger than {_WISH_BYTES >> 10} KiB: draw fewer corners")
     try:
-        return json.loads(body)
+        wish = json.loads(body)
+        json.dumps(wish, ensure_ascii=False).encode()  # else no answer could repeat it
+        return wish
     except (ValueError, RecursionError) as error:
         raise UserError(f"settings: not JSON ({error})") from error
 

@@ -15,6 +15,7 @@ from jvlgs_jax.inference.settings import with_settings
 from jvlgs_jax.inference.watching import WatchConfig
 
 _PARTS = ("rule", "alarm", "camera", "regions")
+_NO_REGIONS = (None, {}, {"include": []}, {"exclude": []}, {"include": [], "exclude": []})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +51,9 @@ def read_plan(wish: Any, rule: NamedRule, regions_file: Path) -> Plan:
     alarm = with_settings(alarm_config(None, changed), parts["alarm"], "alarm")
     camera = with_settings(CameraMotionConfig(), parts["camera"], "camera")
     name = describe_rule(changed)["name"]
-    drawn = wish.get("regions") or {}
+    drawn = wish.get("regions")
     regions = None
-    if not isinstance(drawn, dict) or any(drawn.values()):
+    if drawn not in _NO_REGIONS:
         regions_file.write_text(json.dumps(drawn), encoding="utf-8")
         regions = load_regions(regions_file)
     changes = _changes(describe_rule(type(changed)()), describe_rule(changed))

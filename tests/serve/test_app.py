@@ -153,6 +153,18 @@ def test_what_is_no_camera_is_told(client, wish, words):
     assert words in answer.json()["error"]
 
 
+@pytest.mark.parametrize("path", ["/api/watch", "/api/camera"])
+@pytest.mark.parametrize(
+    "body", [rb'{"regions": {"\ud800": false}}', rb'{"address": "\ud800"}', rb'{"rule": {"\ud800": "x"}}']
+)
+def test_letters_that_no_answer_can_repeat_are_refused(client, clip, path, body):
+    _send(client, clip)
+    answer = client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 400
+    assert "surrogates not allowed" in answer.json()["error"]
+    assert client.get("/api/state").json()["wish"] is None
+
+
 def test_another_sites_page_can_do_nothing(client, clip):
     evil = {"Origin": "http://evil.example"}
     for path in ("/api/video?name=a.mp4", "/api/sample", "/api/camera", "/api/watch", "/api/stop"):

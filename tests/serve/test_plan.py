@@ -47,6 +47,12 @@ def test_drawn_regions_are_watched_and_kept_as_a_file_for_predict(tmp_path):
     assert json.loads(file.read_text()) == {"include": [SQUARE], "exclude": []}
 
 
+@pytest.mark.parametrize("drawn", [None, {}, {"include": []}, {"exclude": []}, {"include": [], "exclude": []}])
+def test_without_a_polygon_all_is_watched(tmp_path, drawn):
+    assert read_plan({"regions": drawn}, OWN, tmp_path / "regions.json").regions is None
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("wish", "words"),
     [
@@ -62,6 +68,10 @@ def test_drawn_regions_are_watched_and_kept_as_a_file_for_predict(tmp_path):
         ({"alarm": {"window_s": 1e300}}, "alarm: window_s is 1e\\+300"),
         ({"camera": {"shift": 0}}, "camera: shift is 0.0"),
         ({"regions": [SQUARE]}, "must be an object with"),
+        ({"regions": []}, "must be an object with"),
+        ({"regions": 0.0}, "must be an object with"),
+        ({"regions": {"inside": []}}, "must be an object with"),
+        ({"regions": {"include": False}}, "include: must be a list of polygons"),
         ({"regions": {"include": [[[0, 0]]]}}, "include: polygon 1: must be a list of at least 3 corners"),
     ],
 )
