@@ -10,6 +10,7 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from types import FrameType
@@ -28,7 +29,7 @@ VERBS = {
     "sweep": "train the variants that a config file lists, here or on a cluster",
     "evaluate": "score a model on labelled videos",
     "adapt": "learn a new site from a handful of its frames",
-    "calibrate": "choose when a model raises an alarm, on labelled videos",
+    "calibrate": "choose when a model raises an alarm, on labelled or on leak-free videos",
     "average": "make the mean of models, which often suits unseen footage better",
     "predict": "segment videos and raise alarms: report, events, table, overlay, masks",
     "serve": "watch videos in a browser on this machine, tune what counts as gas",
@@ -43,6 +44,8 @@ USER_ERROR = 2
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
 UNREAD = 128 + signal.SIGPIPE
+
+SECONDS_TO_LEAVE = 0.05  # a function that swallows exceptions
 
 
 class _Terminated(BaseException):
@@ -71,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        with _sigterm_raises():
+        with _sigterm_raises(), _nothing_swallows_signals():
             code = _run_verb(arguments)
             sys.stdout.flush()  # here, where it can be told that nobody reads any more
             return code
@@ -138,3 +141,32 @@ def _sigterm_raises() -> Generator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def _nothing_swallows_signals() -> Generator[None]:
+    """Sends a signal again whose exception ended nothing.
+
+    A handler runs wherever Python is at that moment. If that is a function called by the garbage collector (JAX has one)
+    or a finalizer, Python tells of the exception that it raises and goes on.
+    """
+    previous = sys.unraisablehook
+    sent: list[threading.Timer] = []
+
+    def send_again(swallowed: "sys.UnraisableHookArgs") -> None:
+        number = {KeyboardInterrupt: signal.SIGINT, _Terminated: signal.SIGTERM}.get(swallowed.exc_type)
+        if number is None:
+            previous(swallowed)
+            return
+        later = threading.Timer(SECONDS_TO_LEAVE, os.kill, (os.getpid(), number))
+        later.daemon = True
+        later.start()
+        sent.append(later)
+
+    sys.unraisablehook = send_again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = previous
+        for later in sent:
+            later.cancel()  # where all was done before it arrived

@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 import types
 
 import pytest
@@ -74,6 +75,38 @@ def test_signals_unwind_and_end_in_one_line(verb, capsys, ending, code, line):
     assert capsys.readouterr().err == line
     assert unwound
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "line"),
+    [(signal.SIGINT, 130, "jvlgs: interrupted\n"), (signal.SIGTERM, 143, "jvlgs: terminated\n")],
+)
+def test_signals_that_arrive_in_a_finalizer_end_the_run_too(verb, capsys, number, code, line):
+    class Left:
+        def __del__(self):
+            signal.raise_signal(number)
+
+    def run(args):
+        Left()
+        time.sleep(20)
+
+    verb.run = run
+    hook = sys.unraisablehook
+    assert main(["train"]) == code
+    assert capsys.readouterr().err == line
+    assert sys.unraisablehook is hook
+
+
+def test_other_exceptions_of_finalizers_are_told_as_ever(verb, monkeypatch):
+    class Broken:
+        def __del__(self):
+            raise ZeroDivisionError
+
+    told = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    verb.run = lambda args: Broken() and 0
+    assert main(["train"]) == 0
+    assert [each.exc_type for each in told] == [ZeroDivisionError]
 
 
 @pytest.mark.parametrize(
