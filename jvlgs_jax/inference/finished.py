@@ -11,10 +11,12 @@ IDENTITY = "identity"  # under which events.json, which is written last, says wh
 
 def finished(output: Path, identity: str) -> Summary | None:
     """Returns what was found by the prediction of that identity whose results are in `output`; None if they are not."""
-    if not all((output / part).exists() for part in (MASKS, OVERLAY, TABLE, EVENTS, REPORT)):
-        return None
     try:
         said = json.loads((output / EVENTS).read_text(encoding="utf-8"))
-        return Summary(**said["summary"]) if said[IDENTITY] == identity else None
+        summary = Summary(**said["summary"])
+        same = said[IDENTITY] == identity
+        whole = all((output / part).stat().st_size for part in (OVERLAY, TABLE, REPORT))
+        masks = len(list((output / MASKS).iterdir()))
     except (OSError, ValueError, TypeError, KeyError):
         return None
+    return summary if same and whole and masks >= summary.frames else None

@@ -13,8 +13,10 @@ FOUND = Summary(frames=5, frames_with_gas=2, alarms=1)
 @pytest.fixture
 def output(tmp_path):
     (tmp_path / MASKS).mkdir()
+    for number in range(FOUND.frames):
+        (tmp_path / MASKS / f"{number:06d}.png").touch()
     for name in (OVERLAY, TABLE, REPORT):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text("something")
     (tmp_path / EVENTS).write_text(json.dumps({"events": [], "summary": asdict(FOUND), "identity": "this"}))
     return tmp_path
 
@@ -27,6 +29,17 @@ def test_whole_results_of_the_same_prediction_are_known_again(output):
 @pytest.mark.parametrize("name", [OVERLAY, TABLE, REPORT, EVENTS])
 def test_results_that_lack_a_file_are_not_whole(output, name):
     (output / name).unlink()
+    assert finished(output, "this") is None
+
+
+def test_results_that_lack_masks_are_not_whole(output):
+    (output / MASKS / "000003.png").unlink()
+    assert finished(output, "this") is None
+
+
+@pytest.mark.parametrize("name", [OVERLAY, TABLE, REPORT])
+def test_results_with_an_empty_file_are_not_whole(output, name):
+    (output / name).write_text("")
     assert finished(output, "this") is None
 
 
