@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
@@ -22,14 +22,22 @@ from jvlgs_jax.inference.output_folder import REPORT
 from jvlgs_jax.sample import CLIP
 from jvlgs_jax.serve.guards import REPORT_POLICY, Guards, OwnNames
 from jvlgs_jax.serve.station import Station
-from jvlgs_jax.serve.uploads import MAX_UPLOAD_MIB, MIB, NoRoomError, TooLargeError, receive_video, shown_name
+from jvlgs_jax.serve.uploads import (
+    MAX_UPLOAD_MIB,
+    MIB,
+    NoRoomError,
+    StalledError,
+    TooLargeError,
+    receive_video,
+    shown_name,
+)
 
 _WISH_BYTES = 256 << 10  # thousands of corners
 
 _PAGE = Path(__file__).parent / "page"
 _PAGE_PARTS = ("page.css", "page.js", "regions.js", "timeline.js")
 _SAMPLE = CLIP / "leak.mp4"
-_STATUS: dict[type[UserError], int] = {TooLargeError: 413, NoRoomError: 507}
+_STATUS: dict[type[UserError], int] = {StalledError: 408, TooLargeError: 413, NoRoomError: 507}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +78,7 @@ def make_app(station: Station, config: AppConfig) -> Starlette:
     return Starlette(
         routes=routes,
         middleware=[Middleware(Guards, names=config.names)],
-        exception_handlers={UserError: _tell_error, HTTPException: _tell_refusal},
+        exception_handlers={UserError: _tell_error, HTTPException: _tell_refusal, ClientDisconnect: _tell_nobody},
         lifespan=lifespan,
     )
 
@@ -111,6 +119,9 @@ class _View:
                     limit=self._config.max_upload_mib * MIB,
                     announced=int(length) if length.isdecimal() else None,
                 )
+            except asyncio.CancelledError as error:
+                folder.rmdir()
+                raise HTTPException(503, "the server ends: the video was not taken") from error
             except BaseException:
                 folder.rmdir()
                 raise
@@ -183,3 +194,7 @@ async def _tell_error(request: Request, error: Exception) -> Response:
 async def _tell_refusal(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, status_code=error.status_code, headers=error.headers)
+
+
+async def _tell_nobody(request: Request, error: Exception) -> Response:
+    return Response(status_code=400)  # who asked went away before the end of the request

@@ -1,9 +1,10 @@
 """A video that a browser sends, kept under a name that nobody but this program has chosen."""
 
+import asyncio
 import errno
 import shutil
 import unicodedata
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from pathlib import Path, PureWindowsPath
 
 from jvlgs_jax.data.video import VIDEO_SUFFIXES
@@ -11,6 +12,7 @@ from jvlgs_jax.errors import UserError
 
 MIB = 1 << 20
 MAX_UPLOAD_MIB = 2048
+PATIENCE_S = 60.0  # for the next part of a video
 LONGEST_NAME = 120  # characters that are shown of a file's name
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD")  # FFmpeg would open other files and addresses for them
 _HEAD = 64  # bytes in which those begin
@@ -18,6 +20,10 @@ _HEAD = 64  # bytes in which those begin
 
 class TooLargeError(UserError):
     """More was sent than is taken."""
+
+
+class StalledError(UserError):
+    """Its sender sends no more."""
 
 
 class NoRoomError(UserError):
@@ -44,7 +50,7 @@ async def receive_video(
         announced: how many bytes the sender says there are.
 
     UserError for an unknown suffix, an empty file, and a playlist, which would make the decoder open other files.
-    NoRoomError where the disk is too full.
+    NoRoomError where the disk is too full, StalledError where nothing comes for a minute.
     """
     suffix = Path(shown_name(name)).suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
@@ -71,7 +77,8 @@ async def _write(chunks: AsyncIterable[bytes], path: Path, name: str, limit: int
     taken = 0
     head = b""
     with path.open("xb") as file:
-        async for chunk in chunks:
+        arriving = aiter(chunks)
+        while (chunk := await _next(arriving, name)) is not None:
             taken += len(chunk)
             _check_size(taken, limit, name)
             head = (head + chunk)[:_HEAD]
@@ -80,6 +87,16 @@ async def _write(chunks: AsyncIterable[bytes], path: Path, name: str, limit: int
         raise UserError(f"{shown_name(name)}: empty: choose a file with a video in it")
     if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(_PLAYLISTS):
         raise UserError(f"{shown_name(name)}: a playlist, not a video: choose the video itself")
+
+
+async def _next(arriving: AsyncIterator[bytes], name: str) -> bytes | None:
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            return await anext(arriving, None)
+    except TimeoutError as error:
+        raise StalledError(
+            f"{shown_name(name)}: nothing more of it came for {PATIENCE_S:g} s: choose it again"
+        ) from error
 
 
 def _check_size(size: int, limit: int, name: str) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import re
 from pathlib import Path
 
@@ -5,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import jvlgs_jax.serve.app as app_module
+import jvlgs_jax.serve.uploads as uploads_module
 from jvlgs_jax.serve.app import AppConfig, make_app
 from jvlgs_jax.serve.uploads import MIB
 from tests.serve.conftest import wait_for
@@ -163,6 +165,45 @@ def test_letters_that_no_answer_can_repeat_are_refused(client, clip, path, body)
     assert answer.status_code == 400
     assert "surrogates not allowed" in answer.json()["error"]
     assert client.get("/api/state").json()["wish"] is None
+
+
+async def _half_an_upload(app, rest):
+    """Sends half a video straight to the application, then awaits `rest()`; returns the answer's status."""
+    arriving = [{"type": "http.request", "body": b"half", "more_body": True}]
+    answers = []
+
+    async def receive():
+        return arriving.pop() if arriving else await rest()
+
+    async def send(message):
+        answers.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/api/video", "query_string": b"name=a.mp4"}
+    await app({**scope, "headers": [(b"host", b"localhost")]}, receive, send)
+    return answers[0]["status"]
+
+
+async def _gone():
+    return {"type": "http.disconnect"}
+
+
+async def _stalled():
+    await asyncio.Event().wait()
+
+
+async def _ended():
+    asyncio.current_task().cancel()
+    await asyncio.sleep(20)
+
+
+@pytest.mark.parametrize(("rest", "status"), [(_gone, 400), (_stalled, 408), (_ended, 503)])
+def test_after_an_upload_that_breaks_off_the_next_one_is_taken(client, station, clip, monkeypatch, rest, status):
+    monkeypatch.setattr(uploads_module, "PATIENCE_S", 0.05)
+    assert asyncio.run(asyncio.wait_for(_half_an_upload(client.app, rest), 10)) == status
+    folder = station.new_folder()
+    assert list(folder.parent.iterdir()) == [folder]
+    monkeypatch.undo()
+    assert _send(client, clip).status_code == 200
 
 
 def test_another_sites_page_can_do_nothing(client, clip):

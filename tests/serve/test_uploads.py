@@ -4,7 +4,8 @@ import shutil
 import pytest
 
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.serve.uploads import LONGEST_NAME, NoRoomError, TooLargeError, receive_video, shown_name
+from jvlgs_jax.serve import uploads
+from jvlgs_jax.serve.uploads import LONGEST_NAME, NoRoomError, StalledError, TooLargeError, receive_video, shown_name
 
 
 def _receive(folder, name, chunks, **options):
@@ -60,6 +61,18 @@ def test_a_sender_that_goes_away_leaves_no_file(tmp_path):
         raise ConnectionError
 
     with pytest.raises(ConnectionError):
+        asyncio.run(receive_video(send(), "a.mp4", tmp_path, limit=100))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sender_that_stalls_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "PATIENCE_S", 0.05)
+
+    async def send():
+        yield b"half"
+        await asyncio.sleep(20)
+
+    with pytest.raises(StalledError, match=r"a\.mp4: nothing more of it came for 0.05 s: choose it again"):
         asyncio.run(receive_video(send(), "a.mp4", tmp_path, limit=100))
     assert list(tmp_path.iterdir()) == []
 
