@@ -117,10 +117,7 @@ def predict(
             if isinstance(video, LiveVideo) and time.monotonic() - published > PUBLISHED_EVERY_S:
                 recorder.publish(output, origin, identity)
                 published = time.monotonic()
-        if not recorder.summary.frames:
-            raise UserError(f"{video.name}: ended before its first frame: let it run longer")
-        for event in progress.watcher.finish():
-            recorder.add_event(event)
+        for event in _last_events(video, progress, recorder):
             tell(event)
         files.finish()
         recorder.publish(folder, origin, identity)
@@ -149,6 +146,15 @@ def _observations(
             seen = watcher.push(frame, probability)
             yield seen, recorder.add(frame, seen)
             bar.update()
+
+
+def _last_events(video: Recording, progress: Progress, recorder: Recorder) -> Iterator[Event]:
+    """Yields what happens at the end of the video, once it is recorded; UserError where there was no frame."""
+    if not recorder.summary.frames:
+        raise UserError(f"{video.name}: ended before its first frame: let it run longer")
+    for event in progress.watcher.finish():
+        recorder.add_event(event)
+        yield event
 
 
 def _save_if_due(progress: Progress, done: int, files: ResultFiles, path: Path) -> None:
