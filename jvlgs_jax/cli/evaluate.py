@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score each checkpoint of a running training as it appears, by the evaluators of its config, until the "
         "training is done; only --data-dir and --poll-seconds go with it",
     )
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="a dataset with truth, raw or prepared")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="a dataset with truth, raw or prepared; or --suite, or --follow")
     parser.add_argument(
         "--suite",
         type=Path,
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_scene_arguments(parser)
     add_use_arguments(parser)
     parser.add_argument("--baselines", action="store_true", help="also score classical detectors on the same frames")
-    parser.add_argument("--output", type=Path, metavar="DIR", help=f"where {RECORDS} and {SCORES} go")
+    parser.add_argument("--output", type=Path, metavar="DIR", help=f"where {RECORDS} and {SCORES} go; needed but with --follow")
     parser.add_argument(
         "--poll-seconds", type=float, default=10.0, metavar="S", help="how often --follow looks (default: 10)"
     )
@@ -50,14 +50,16 @@ def run(args: argparse.Namespace) -> int:
     """Scores the model, prints the tables and writes the records and scores; or follows a training."""
     if args.follow is not None:
         return _follow(args)
-    for name in ("output",) if args.suite else ("data_dir", "output"):
-        if getattr(args, name) is None:
-            raise UserError(f"--{name.replace('_', '-')}=DIR is missing")
+    needed = {"--data-dir or --suite": args.suite or args.data_dir, "--output": args.output}
+    missing = [f"{name}=PATH" for name, value in needed.items() if value is None]
+    if missing:
+        raise UserError(f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing")
     check_use(args)
     return _suite(args) if args.suite else _evaluate(args)
 
 
 def _follow(args: argparse.Namespace) -> int:
+    _check_layout(args, "--follow scores what the training's config says")
     for name in ("suite", "dataset", "threshold", "split", "scenes", "prompts", "rule", "baselines", "output"):
         if getattr(args, name):
             raise UserError(f"--follow scores what the training's config says: leave --{name} out")
@@ -68,7 +70,13 @@ def _follow(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_layout(args: argparse.Namespace, reason: str) -> None:
+    if args.layout != "auto":
+        raise UserError(f"{reason}: leave --layout out")
+
+
 def _suite(args: argparse.Namespace) -> int:
+    _check_layout(args, "--suite says which data to score on")
     for name in ("data_dir", "dataset", "threshold", "split", "scenes"):
         if getattr(args, name):
             raise UserError(f"--suite says which data to score on: leave --{name.replace('_', '-')} out")

@@ -89,6 +89,8 @@ def run(args: argparse.Namespace) -> int:
     """Segments every video at `args.path` and prints one line for each."""
     check_use(args)
     check_watch(args)
+    if args.clip_length < 1:
+        raise UserError(f"--clip-length={args.clip_length}: the least is 1")
     chosen, failed = choose_videos(args, _notice)
     number = len(chosen) + len(failed)
 

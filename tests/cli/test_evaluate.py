@@ -133,7 +133,8 @@ def test_a_suite_scores_every_dataset_and_names_those_it_cannot(dataset, tmp_pat
     [
         (("--data-dir", "data", "--output", "out"), "--suite says which data to score on: leave --data-dir out"),
         (("--split", "all", "--output", "out"), "--suite says which data to score on: leave --split out"),
-        ((), "--output=DIR is missing"),
+        (("--layout", "cgd", "--output", "out"), "--suite says which data to score on: leave --layout out"),
+        ((), "--output=PATH is missing"),
     ],
 )
 def test_a_suite_goes_with_its_own_arguments_only(tmp_path, capsys, more, words):
