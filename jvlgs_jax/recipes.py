@@ -98,7 +98,7 @@ def simulated_pretraining(config: ConfigDict, *, encoder: str, clips_per_batch: 
 
 
 def small_network(config: ConfigDict) -> None:
-    """Under a million parameters beside the text encoder, and parts of ours in place of published ones."""
+    """About a million parameters beside the text encoder, and parts of ours in place of published ones."""
     config.model.encoder = to_config_dict(
         PvtV2Config(dims=(16, 32, 64, 96), depths=(2, 2, 2, 2), heads=(1, 2, 4, 4), mlp_ratios=(4, 4, 4, 4))
     )

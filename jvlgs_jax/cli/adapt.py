@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--leak-free", type=Path, metavar="PATH", help="a video, a folder of frames or a folder of these, without gas"
     )
-    parser.add_argument("--layout", default="auto", help="of --support: simgas, jvlgs, ..., or auto (default)")
+    parser.add_argument("--layout", default="auto", help="of --support: one of docs/data.md, or auto (default)")
     parser.add_argument(
         "--threshold", type=int, metavar="GREY", help="of masks: brighter is gas (default: the layout's own)"
     )

@@ -10,7 +10,7 @@ def add_scene_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--dataset", metavar="NAME", help="which of the datasets that `jvlgs prepare` has put there; default: raw files"
     )
-    parser.add_argument("--layout", default="auto", help="of raw files: simgas, jvlgs, ..., or auto (default)")
+    parser.add_argument("--layout", default="auto", help="of raw files: one of docs/data.md, or auto (default)")
     parser.add_argument(
         "--threshold", type=int, metavar="GREY", help="of raw files: truth above it is gas (default: the layout's own)"
     )
