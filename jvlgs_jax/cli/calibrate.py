@@ -32,8 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sensitive gate that raises so few alarms an hour, with a stated confidence."
     )
     parser.add_argument(
-        "--checkpoint", type=Path, required=True, metavar="DIR", help="a model folder; with --output also the workdir of a training, or the name of a model that `jvlgs models` "
-        "lists"
+        "--checkpoint",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="a model folder; with --output also the workdir of a training, or the name of a model that `jvlgs models` "
+        "lists",
     )
     footage = parser.add_mutually_exclusive_group(required=True)
     footage.add_argument("--data-dir", type=Path, metavar="DIR", help="a dataset with truth, raw or prepared")

@@ -29,7 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="score each checkpoint of a running training as it appears, by the evaluators of its config, until the "
         "training is done; only --data-dir and --poll-seconds go with it",
     )
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="a dataset with truth, raw or prepared; or --suite, or --follow")
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="a dataset with truth, raw or prepared; or --suite, or --follow"
+    )
     parser.add_argument(
         "--suite",
         type=Path,
@@ -40,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_scene_arguments(parser)
     add_use_arguments(parser)
     parser.add_argument("--baselines", action="store_true", help="also score classical detectors on the same frames")
-    parser.add_argument("--output", type=Path, metavar="DIR", help=f"where {RECORDS} and {SCORES} go; needed but with --follow")
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help=f"where {RECORDS} and {SCORES} go; needed but with --follow"
+    )
     parser.add_argument(
         "--poll-seconds", type=float, default=10.0, metavar="S", help="how often --follow looks (default: 10)"
     )

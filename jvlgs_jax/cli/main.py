@@ -147,8 +147,8 @@ def _sigterm_raises() -> Generator[None]:
 def _nothing_swallows_signals() -> Generator[None]:
     """Sends a signal again whose exception ended nothing.
 
-    A handler runs wherever Python is at that moment. If that is a function called by the garbage collector (JAX has one)
-    or a finalizer, Python tells of the exception that it raises and goes on.
+    A handler runs wherever Python is at that moment. If that is a finalizer, or a function that the garbage collector
+    calls (JAX has one), Python tells of the exception that it raises and goes on.
     """
     previous = sys.unraisablehook
     sent: list[threading.Timer] = []
