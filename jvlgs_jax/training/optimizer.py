@@ -1,6 +1,7 @@
 """Optimizers and learning-rate schedules by name."""
 
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -40,7 +41,8 @@ class OptimizerConfig:
             their mean gradient makes one step. BatchNorm normalises each by itself and moves its running statistics
             with each. Not for speed on a CPU, where convolutions in the loop over them take several times as long.
         schedule: of the learning rate, one of SCHEDULES: "step_decay" or "warmup_cosine".
-        decay_steps: step_decay multiplies the rate by decay_factor from each of these steps on.
+        decay_steps: step_decay multiplies the rate by decay_factor from each of these steps on, twice from one that is
+            given twice, as epochs of few steps may become.
         decay_epochs: the same in epochs.
         decay_factor: see decay_steps.
         warmup_steps: the rate rises from zero over this many steps; warmup_cosine then falls to zero at the last step.
@@ -114,8 +116,10 @@ class OptimizerConfig:
 
 def step_decay(config: OptimizerConfig, steps: int) -> optax.Schedule:
     """The published schedule, constant between the steps of the decay, after a linear rise over the warm-up if any."""
+    _check_warmup(config, steps)
+    times = Counter(config.decay_steps)
     decayed = optax.piecewise_constant_schedule(
-        config.learning_rate, dict.fromkeys(config.decay_steps, config.decay_factor)
+        config.learning_rate, {step: config.decay_factor**count for step, count in times.items()}
     )
     if config.warmup_steps == 0:
         return decayed
@@ -124,9 +128,16 @@ def step_decay(config: OptimizerConfig, steps: int) -> optax.Schedule:
 
 def warmup_cosine(config: OptimizerConfig, steps: int) -> optax.Schedule:
     """A linear rise over the warm-up, then half a cosine down to zero at `steps`."""
-    if config.warmup_steps >= steps:
-        raise UserError(f"warmup_steps is {config.warmup_steps}, it must be below the {steps} steps of the training")
+    _check_warmup(config, steps)
     return optax.warmup_cosine_decay_schedule(0.0, config.learning_rate, config.warmup_steps, steps)
+
+
+def _check_warmup(config: OptimizerConfig, steps: int) -> None:
+    if config.warmup_steps >= steps:
+        raise UserError(
+            f"warmup_steps is {config.warmup_steps}, it must be below the {steps} steps of the training: "
+            "use a shorter warm-up, or 0 for none"
+        )
 
 
 SCHEDULES: dict[str, Callable[[OptimizerConfig, int], optax.Schedule]] = {

@@ -45,6 +45,13 @@ def test_step_decay_is_the_published_schedule():
     np.testing.assert_allclose([rate(0), rate(44), rate(45), rate(50)], [1e-4, 1e-4, 1e-5, 1e-6], rtol=1e-5)
 
 
+def test_decays_that_fall_on_one_step_all_count():
+    config = OptimizerConfig(decay_epochs=(0.1, 0.2, 2.0)).in_steps(4.0)
+    assert config.decay_steps == (1, 1, 8)
+    rate = SCHEDULES["step_decay"](config, 12)
+    np.testing.assert_allclose([rate(0), rate(1), rate(8)], [1e-4, 1e-6, 1e-7], rtol=1e-5)
+
+
 def test_step_decay_may_begin_with_a_rise():
     rate = SCHEDULES["step_decay"](OptimizerConfig(learning_rate=1e-3, decay_steps=(45,), warmup_steps=10), 60)
     np.testing.assert_allclose([rate(0), rate(5), rate(10), rate(44), rate(45)], [0, 5e-4, 1e-3, 1e-3, 1e-4], rtol=1e-5)
@@ -120,6 +127,7 @@ def test_bad_settings(changes: dict, message: str):
         OptimizerConfig(**changes)
 
 
-def test_a_warm_up_longer_than_the_training():
-    with pytest.raises(UserError, match=r"warmup_steps is 10.*5 steps"):
-        make_optimizer(OptimizerConfig(schedule="warmup_cosine", warmup_steps=10), 5)
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_warm_up_longer_than_the_training(schedule: str):
+    with pytest.raises(UserError, match=r"warmup_steps is 10.*5 steps.*a shorter warm-up"):
+        make_optimizer(OptimizerConfig(schedule=schedule, warmup_steps=10), 5)
