@@ -16,15 +16,18 @@ from ml_collections import ConfigDict, config_dict, config_flags
 
 from jvlgs_jax.config_file import returned_by
 from jvlgs_jax.data.batches import DataConfig
-from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
+from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, END_OF_TEXT, MAX_POSITIONS
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.config import MetaConfig
 from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.models.jvlgs import JvlgsConfig
+from jvlgs_jax.models.pvt_v2 import STRIDES
 from jvlgs_jax.simulation.training_source import SimulatedClips
 from jvlgs_jax.training.config import TrainConfig
 
 T = TypeVar("T")
+
+_SEEDS = 2**32  # what the shuffling of clips takes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,25 @@ class Experiment:
     rule: ConfidenceGate = field(default_factory=ConfidenceGate)
 
     def __post_init__(self) -> None:
+        if not 0 <= self.seed < _SEEDS:
+            raise UserError(f"seed is {self.seed}, it must be 0 or more and below {_SEEDS}: use another one")
+        if any(side % STRIDES[-1] for side in self.data.input_size):
+            raise UserError(
+                f"data.input_size is {self.data.input_size}, both must be divisible by {STRIDES[-1]}, "
+                "as the network's coarsest map has a pixel for so many: the published one is (352, 352)"
+            )
+        self._check_prompts()
+
+    def _check_prompts(self) -> None:
+        if not self.prompts:
+            raise UserError(f"prompts is empty: give at least one, for example {DEFAULT_PROMPTS[0]!r}")
+        text = self.model.text
+        for name, size, least in (
+            ("positions", text.positions, MAX_POSITIONS),
+            ("vocabulary", text.vocabulary, END_OF_TEXT + 1),
+        ):
+            if size < least:
+                raise UserError(f"model.text.{name} is {size}, prompts need {least}: use {least} or more")
         if self.model.fusion == "prompt_projection" and len(self.prompts) != self.model.num_prompts:
             raise UserError(
                 f"prompts has {len(self.prompts)} entries, but model.num_prompts is {self.model.num_prompts}: "

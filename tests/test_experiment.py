@@ -116,6 +116,23 @@ def test_the_network_is_built_for_the_number_of_prompts():
         from_config_dict({"prompts": ("gas",)})
 
 
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"seed": -1}, "seed is -1, it must be 0 or more and below 4294967296"),
+        ({"seed": 2**32}, "seed is 4294967296, it must be"),
+        ({"data": {"input_size": (352, 100)}}, r"data\.input_size is \(352, 100\), both must be divisible by 32"),
+        ({"model": {"fusion": "prompt_attention"}, "prompts": ()}, "prompts is empty: give at least one"),
+        ({"model": {"text": {"positions": 3}}}, r"model\.text\.positions is 3, prompts need 16: use 16 or more"),
+        ({"model": {"text": {"vocabulary": 100}}}, r"model\.text\.vocabulary is 100, prompts need 49408"),
+        ({"model": {"encoder": {"heads": (3, 2, 5, 8)}}}, r"model\.encoder\.dims is \(64, .*a multiple of its number"),
+    ],
+)
+def test_settings_that_no_training_can_have(values: dict, message: str):
+    with pytest.raises(UserError, match=message):
+        from_config_dict(values)
+
+
 @pytest.fixture
 def config_file(tmp_path: Path) -> Path:
     path = tmp_path / "small.py"

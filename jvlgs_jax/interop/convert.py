@@ -28,7 +28,10 @@ def import_weights(source: Path, folder: Path, prompts: tuple[str, ...] = DEFAUL
     """
     state = read_weights(source)
     family = recognise(state, str(source))
-    config = family.config({key: value.shape for key, value in state.items()})
+    try:
+        config = family.config({key: value.shape for key, value in state.items()})
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
     if family.part == "model" and config.num_prompts != len(prompts):
         raise UserError(
             f"{source}: trained with {config.num_prompts} prompts, but {len(prompts)} were given; "

@@ -49,12 +49,13 @@ def recognise(keys: Mapping[str, object], source: str) -> Family:
 
 def _pvt_config(shapes: Shapes, names: tables.PvtNames, prefix: str = "") -> PvtV2Config:
     dims, depths, ratios, reductions = [], [], [], []
-    for patch_embed, block in zip(names.patch_embeds, names.blocks, strict=True):
-        dim = shapes.get(f"{prefix}{patch_embed}.proj.weight", (1,))[0]
+    for patch_embed, block, published in zip(names.patch_embeds, names.blocks, PvtV2Config.dims, strict=True):
+        dim = shapes.get(f"{prefix}{patch_embed}.proj.weight", (published,))[0]
         first = f"{prefix}{block}.0."
         dims.append(dim)
         depths.append(_count(shapes, re.escape(f"{prefix}{block}.") + r"(\d+)\."))
-        ratios.append(shapes.get(f"{first}mlp.fc1.weight", (dim,))[0] // dim)
+        # At least 1 and the published width where there is none, so that the gap is reported.
+        ratios.append(max(shapes.get(f"{first}mlp.fc1.weight", (dim,))[0] // dim, 1))
         reductions.append(shapes.get(f"{first}attn.sr.weight", (1,))[-1])
     return PvtV2Config(dims=tuple(dims), depths=tuple(depths), mlp_ratios=tuple(ratios), reductions=tuple(reductions))
 

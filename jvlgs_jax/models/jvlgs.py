@@ -8,6 +8,7 @@ from flax import nnx
 from jaxtyping import Array, Float
 
 from jvlgs_jax.data.prompts import PromptTokens
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.models.decoder import DetailMaps, FineFpnDecoder, FpnDecoder, PairFusion
 from jvlgs_jax.models.fusion import PromptAttention, VisionLanguageFusion
 from jvlgs_jax.models.perception import GroupSpatialAttention
@@ -21,7 +22,7 @@ POOLS = (2, 4, 8)  # TCV pooling windows, fine to coarse
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JvlgsConfig:
-    """The network's sizes and parts; the defaults are the published ones.
+    """The network's sizes and parts; the defaults are the published ones. UserError for sizes that do not fit.
 
     Attributes:
         channels: width of everything after the encoder.
@@ -38,6 +39,18 @@ class JvlgsConfig:
     fusion: Literal["prompt_projection", "prompt_attention"] = "prompt_projection"
     fusion_heads: int = 4
     decoder: Literal["fpn", "fine_fpn"] = "fpn"
+
+    def __post_init__(self) -> None:
+        for name, least in (("channels", 2), ("num_prompts", 1), ("fusion_heads", 1)):
+            size = getattr(self, name)
+            if size < least:
+                default = getattr(JvlgsConfig, name)
+                raise UserError(f"model.{name} is {size}, the least is {least}: the default is {default}")
+        if self.fusion == "prompt_attention" and self.channels % self.fusion_heads:
+            raise UserError(
+                f"model.channels is {self.channels}, it must be a multiple of fusion_heads, {self.fusion_heads}: "
+                "change one of the two"
+            )
 
     @classmethod
     def tiny(cls) -> "JvlgsConfig":

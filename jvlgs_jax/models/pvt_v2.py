@@ -10,8 +10,11 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.kernels.cross_attention import cross_attention
 from jvlgs_jax.models.convolution import DepthwiseConv3x3, conv, kernel_and_bias
+
+STRIDES = (4, 8, 16, 32)  # of the four stages; sides of pictures are multiples of the last
 
 # Stages of at most so many blocks are not scanned: it spares them the copies of what a scan saves for the gradient.
 _UNROLLED = 2
@@ -33,13 +36,32 @@ def _conv_init(kernel_size: int, out_channels: int) -> nnx.Initializer:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PvtV2Config:
-    """Sizes of the four stages."""
+    """Sizes of the four stages; UserError for some that no network can have."""
 
     dims: tuple[int, ...] = (64, 128, 320, 512)
     depths: tuple[int, ...] = (3, 6, 40, 3)
     heads: tuple[int, ...] = (1, 2, 5, 8)
     mlp_ratios: tuple[int, ...] = (4, 4, 4, 4)
     reductions: tuple[int, ...] = (8, 4, 2, 1)  # spatial reduction of keys and values
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            sizes = getattr(self, field.name)
+            if len(sizes) != len(STRIDES) or min(sizes) < 1:
+                raise UserError(
+                    f"model.encoder.{field.name} is {sizes}, it must be {len(STRIDES)} numbers of 1 or more, "
+                    f"one of each stage: the published one is {field.default}"
+                )
+        if any(dim % heads for dim, heads in zip(self.dims, self.heads, strict=True)):
+            raise UserError(
+                f"model.encoder.dims is {self.dims}, each must be a multiple of its number in heads, {self.heads}: "
+                "change one of the two"
+            )
+        smallest = tuple(STRIDES[-1] // stride for stride in STRIDES)  # sides of the maps of the smallest picture
+        if any(side % reduction for side, reduction in zip(smallest, self.reductions, strict=True)):
+            raise UserError(
+                f"model.encoder.reductions is {self.reductions}, each must divide its number in {smallest}: use those"
+            )
 
     @classmethod
     def variant(cls, name: str) -> "PvtV2Config":
@@ -199,13 +221,13 @@ class PvtV2(nnx.Module):
     """Four stages at strides 4, 8, 16 and 32."""
 
     def __init__(self, config: PvtV2Config, *, rngs: nnx.Rngs):
-        self.stages = nnx.List([Stage(config, index, rngs=rngs) for index in range(4)])
+        self.stages = nnx.List([Stage(config, index, rngs=rngs) for index in range(len(STRIDES))])
 
     def __call__(self, frames: Float[Array, "b h w 3"]) -> list[Float[Array, "b _ _ _"]]:
         """Feature maps of the four stages; height and width must be divisible by 32."""
         height, width = frames.shape[1:3]
-        if height % 32 or width % 32:
-            raise ValueError(f"frames: {height} x {width} pixels, but both must be divisible by 32")
+        if height % STRIDES[-1] or width % STRIDES[-1]:
+            raise ValueError(f"frames: {height} x {width} pixels, but both must be divisible by {STRIDES[-1]}")
         maps, x = [], frames
         for stage in self.stages:
             x = stage(x)

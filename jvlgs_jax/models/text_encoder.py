@@ -11,11 +11,15 @@ from transformers import CLIPTextConfig
 from transformers.models.clip.modeling_flax_clip import FlaxCLIPTextModule
 
 from jvlgs_jax.data.prompts import PromptTokens
+from jvlgs_jax.errors import UserError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TextEncoderConfig:
-    """Sizes of the transformer; the defaults are those of OWLv2-base-patch16."""
+    """Sizes of the transformer; the defaults are those of OWLv2-base-patch16.
+
+    UserError for sizes that no network can have.
+    """
 
     width: int = 512
     mlp_width: int = 2048
@@ -23,6 +27,16 @@ class TextEncoderConfig:
     heads: int = 8
     positions: int = 16
     vocabulary: int = 49408
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            size = getattr(self, field.name)
+            if size < 1:
+                raise UserError(f"model.text.{field.name} is {size}, the least is 1: that of OWLv2 is {field.default}")
+        if self.width % self.heads:
+            raise UserError(
+                f"model.text.width is {self.width}, it must be a multiple of heads, {self.heads}: change one of the two"
+            )
 
     @classmethod
     def tiny(cls) -> "TextEncoderConfig":

@@ -8,6 +8,7 @@ from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop import tables
 from jvlgs_jax.interop.convert import export_weights, import_weights
+from jvlgs_jax.interop.families import recognise
 from jvlgs_jax.interop.model_folder import load_model, read_description
 from jvlgs_jax.interop.weight_files import read_weights
 from jvlgs_jax.weights.shipped import model_folder
@@ -130,6 +131,20 @@ def test_all_misfits_are_listed_at_once(tmp_path, published):
     ):
         assert line in str(error.value)
     assert not (tmp_path / "model").exists()
+
+
+def test_a_width_that_its_heads_do_not_divide_is_named_with_the_file(tmp_path, make_state):
+    state = make_state(PARTS["pvt_v2"][0])
+    state["patch_embed4.proj.weight"] = state["patch_embed4.proj.weight"][:63]
+    source = _file(tmp_path / "odd.safetensors", state)
+    with pytest.raises(UserError, match=r"odd\.safetensors: model\.encoder\.dims is \(8, 16, 40, 63\)"):
+        import_weights(source, tmp_path / "part")
+
+
+def test_a_width_that_a_file_lacks_is_the_published_one(make_state):
+    shapes = {key: value.shape for key, value in make_state(PARTS["pvt_v2"][0]).items()}
+    del shapes["patch_embed4.proj.weight"]
+    assert recognise(shapes, "file").config(shapes).encoder.dims == (8, 16, 40, 512)
 
 
 def test_prompts_must_be_as_many_as_the_checkpoints(tmp_path, published):

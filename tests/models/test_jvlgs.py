@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
 from jvlgs_jax.models.pvt_v2 import count_parameters
@@ -97,3 +98,17 @@ def test_training_pass_moves_every_running_statistic(model):
     nnx.jit(lambda model, clip: model(clip, jnp.ones((4, 32))))(model, _clip(3))
     after = flatten(nnx.state(model, nnx.BatchStat))
     assert not [path for path in before if (before[path] == after[path]).all()]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"channels": 1}, "channels is 1, the least is 2: the default is 32"),
+        ({"num_prompts": 0}, "num_prompts is 0, the least is 1: the default is 4"),
+        ({"fusion_heads": 0}, "fusion_heads is 0, the least is 1"),
+        ({"fusion_heads": 3, "fusion": "prompt_attention"}, "channels is 32, it must be a multiple of fusion_heads, 3"),
+    ],
+)
+def test_sizes_that_no_network_can_have(settings: dict, message: str):
+    with pytest.raises(UserError, match=f"model.{message}"):
+        JvlgsConfig(**settings)

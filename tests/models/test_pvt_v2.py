@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from flax import nnx
 
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.models.pvt_v2 import (
     REMAT_POLICIES,
     PvtV2,
@@ -37,6 +38,23 @@ def test_maps_have_strides_4_to_32(randomized):
     assert [x.shape for x in maps] == [
         (2, 64 // stride, 96 // stride, dim) for stride, dim in zip((4, 8, 16, 32), config.dims, strict=True)
     ]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        (
+            {"dims": (64, 128, 320)},
+            r"dims is \(64, 128, 320\), it must be 4 numbers.*\(64, 128, 320, 512\)",
+        ),
+        ({"depths": (3, 0, 40, 3)}, r"depths is \(3, 0, 40, 3\), it must be 4 numbers of 1 or more"),
+        ({"heads": (3, 2, 5, 8)}, r"dims is \(64, .*a multiple of its number in heads, \(3, 2, 5, 8\)"),
+        ({"reductions": (3, 4, 2, 1)}, r"reductions is \(3, 4, 2, 1\), each must divide .*\(8, 4, 2, 1\): use those"),
+    ],
+)
+def test_sizes_that_no_network_can_have(sizes: dict, message: str):
+    with pytest.raises(UserError, match=f"model.encoder.{message}"):
+        PvtV2Config(**sizes)
 
 
 def test_refuses_sizes_that_do_not_divide():
@@ -72,7 +90,7 @@ def test_gelu_is_the_exact_one():
 
 @pytest.mark.slow
 def test_remat_keeps_less_and_changes_no_value(randomized):
-    config = PvtV2Config(dims=(4,) * 4, depths=(3,) * 4, heads=(2,) * 4, mlp_ratios=(2,) * 4, reductions=(2,) * 4)
+    config = PvtV2Config(dims=(4,) * 4, depths=(3,) * 4, heads=(2,) * 4, mlp_ratios=(2,) * 4, reductions=(2, 2, 2, 1))
     stage = randomized(nnx.eval_shape(lambda: Stage(config, 1, rngs=nnx.Rngs(0))))
     x = jnp.asarray(np.random.default_rng(0).normal(size=(2, 8, 8, 4)), jnp.float32)
     gradients, kept = {}, {}

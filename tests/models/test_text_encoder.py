@@ -4,6 +4,7 @@ import pytest
 from flax import nnx
 
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, PromptTokens, tokenize
+from jvlgs_jax.errors import UserError
 from jvlgs_jax.models.text_encoder import TextEncoder, TextEncoderConfig
 
 
@@ -35,3 +36,15 @@ def test_prompts_do_not_see_each_other(encoder):
 def test_default_size_is_owlv2s():
     encoder = nnx.eval_shape(lambda: TextEncoder(TextEncoderConfig(), rngs=nnx.Rngs(0)))
     assert sum(np.prod(leaf.shape) for leaf in jax.tree.leaves(nnx.state(encoder))) == 63_134_720
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"layers": 0}, "layers is 0, the least is 1: that of OWLv2 is 12"),
+        ({"heads": 3}, "width is 512, it must be a multiple of heads, 3"),
+    ],
+)
+def test_sizes_that_no_network_can_have(sizes: dict, message: str):
+    with pytest.raises(UserError, match=f"model.text.{message}"):
+        TextEncoderConfig(**sizes)
