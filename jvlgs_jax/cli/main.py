@@ -52,6 +52,12 @@ class _Terminated(BaseException):
     """SIGTERM arrived; like KeyboardInterrupt, not an error that `except Exception` should catch."""
 
 
+SIGNALS: dict[type[BaseException], signal.Signals] = {
+    KeyboardInterrupt: signal.SIGINT,
+    _Terminated: signal.SIGTERM,
+}
+
+
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose complaints are UserErrors, so that they are printed like every other one."""
 
@@ -154,7 +160,7 @@ def _nothing_swallows_signals() -> Generator[None]:
     sent: list[threading.Timer] = []
 
     def send_again(swallowed: "sys.UnraisableHookArgs") -> None:
-        number = {KeyboardInterrupt: signal.SIGINT, _Terminated: signal.SIGTERM}.get(swallowed.exc_type)
+        number = SIGNALS.get(swallowed.exc_type)
         if number is None:
             previous(swallowed)
             return
