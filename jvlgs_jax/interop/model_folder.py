@@ -212,8 +212,8 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 
 def _config(fields: dict[str, Any]) -> JvlgsConfig:
-    parts = {
-        "encoder": PvtV2Config(**{name: tuple(sizes) for name, sizes in fields.pop("encoder").items()}),
-        "text": TextEncoderConfig(**fields.pop("text")),
-    }
-    return JvlgsConfig(**parts, **fields)
+    encoder = {name: tuple(sizes) for name, sizes in fields.pop("encoder").items()}
+    try:
+        return JvlgsConfig(encoder=PvtV2Config(**encoder), text=TextEncoderConfig(**fields.pop("text")), **fields)
+    except UserError as error:  # without the file's name
+        raise ValueError(str(error)) from error

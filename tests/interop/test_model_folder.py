@@ -147,6 +147,10 @@ def test_damaged_folders_say_what_is_wrong(tmp_path, bundle):
         with pytest.raises(UserError, match=rf"model\.json: damaged .*{value}"):
             load_model(tmp_path / "model")
     fields = json.loads(whole)
+    fields["config"]["channels"] = 1
+    description.write_text(json.dumps(fields))
+    with pytest.raises(UserError, match=r"model\.json: damaged .*model\.channels is 1, the least is 2"):
+        load_model(tmp_path / "model")
     fields["config"]["channels"] = 8
     description.write_text(json.dumps(fields))
     with pytest.raises(UserError, match=r"arrays do not fit the network.*misshapen"):
