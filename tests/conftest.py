@@ -7,6 +7,8 @@ import shutil
 import tempfile
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# Tests compile for long and compute little: an eighth of their time is what LLVM does beyond this level.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=1")
 if "PYTEST_XDIST_WORKER" not in os.environ:
     # All processes of one run of the tests share what they compile; the next run begins with nothing.
     _compiled = tempfile.mkdtemp(prefix="jvlgs_jax_tests_")
