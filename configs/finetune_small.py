@@ -26,14 +26,14 @@ def get_config() -> ConfigDict:
     config.data.layout = "gas_folder"
     config.data.split = "grouped/0"
     recipes.small_clips(config)
-    config.data.input_size = (288, 384)  # at which the model runs
+    config.data.input_size = (256, 320)
     config.data.batch_size = 4
     config.data.leak_free_share = None  # there may be no clip without gas
     config.data.augmentation.cloud_probability = 0.2
     config.data.augmentation.exposure_drift = 2.0
 
     config.train.init_from = ("plume_small",)
-    recipes.adamw_cosine(config, steps=150, learning_rate=5e-4)
+    recipes.adamw_cosine(config, steps=200, learning_rate=5e-4)
     config.train.optimizer.ema_decay = 0.97
     config.train.evaluators = (EvaluatorConfig(name="test"),)
     return config

@@ -35,7 +35,7 @@ def get_config() -> ConfigDict:
     config.data.augmentation.exposure_drift = 2.0
 
     config.train.init_from = ("plume_small",)
-    recipes.adamw_cosine(config, steps=150, learning_rate=5e-4)
+    recipes.adamw_cosine(config, steps=200, learning_rate=5e-4)
     config.train.optimizer.ema_decay = 0.97
     config.train.evaluators = (EvaluatorConfig(name="test"),)
     return config
