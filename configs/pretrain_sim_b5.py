@@ -4,8 +4,8 @@ jvlgs train --config=configs/pretrain_sim_b5.py --workdir=DIR/pretrain --coordin
 jvlgs evaluate --checkpoint=DIR/pretrain --data-dir=LABELLED --baselines --output=DIR/scores
 
 The mesh takes all devices there are; on fewer, set --config.data.batch_size to 4 times their number, or cut batches
-with --config.train.optimizer.micro_batches. Never run at this size by us: it was compiled for a
-v5e-256 (docs/scaling.md).
+with --config.train.optimizer.micro_batches. Never run at this size by us: it was compiled for a v5e-256
+(docs/scaling.md).
 """
 
 from ml_collections import ConfigDict

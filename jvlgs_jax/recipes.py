@@ -146,6 +146,23 @@ def small_and_zoomed(config: ConfigDict) -> None:
     config.data.augmentation.cloud_probability = 0.05
 
 
+def small_fine_tuning(config: ConfigDict) -> None:
+    """The small model that ships, taken further on labelled videos, each background held out in its turn."""
+    small_network(config)
+    config.rule.low, config.rule.high = 0.5, 0.8
+    config.rule.minimum_share, config.rule.kernel = 0.0005, 5
+    config.data.split = "grouped/0"
+    small_clips(config)
+    config.data.input_size = (256, 320)
+    config.data.batch_size = 4
+    config.data.augmentation.cloud_probability = 0.2
+    config.data.augmentation.exposure_drift = 2.0
+    config.train.init_from = ("plume_small",)
+    adamw_cosine(config, steps=200, learning_rate=5e-4)
+    config.train.optimizer.ema_decay = 0.97
+    config.train.evaluators = (EvaluatorConfig(name="test"),)
+
+
 def adamw_cosine(config: ConfigDict, *, steps: int, learning_rate: float) -> None:
     """So many steps of AdamW, with a warm-up, a cosine and no evaluators; the text encoder stays."""
     config.train.steps = steps
