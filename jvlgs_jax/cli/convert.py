@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
+from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, split_prompts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +33,6 @@ def run(args: argparse.Namespace) -> int:
         export_weights(folder, args.output)
         print(f"{args.output}: written under the published names")
     else:
-        prompts = tuple(prompt.strip() for prompt in args.prompts.split(","))
-        print(import_weights(args.source, args.output, prompts))
+        print(import_weights(args.source, args.output, split_prompts(args.prompts)))
         print(f"{args.output}: written")
     return 0

@@ -5,6 +5,7 @@ import dataclasses
 from typing import NamedTuple
 
 from jvlgs_jax.cli.checkpoint import load_bundle
+from jvlgs_jax.data.prompts import split_prompts
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.postprocess import RULE_NAMES, NamedRule, mask_rule, rule_from
 from jvlgs_jax.interop.model_folder import ModelBundle
@@ -26,7 +27,7 @@ def choose_model(args: argparse.Namespace) -> ChosenModel:
 def with_use(bundle: ModelBundle, *, prompts: str | None, rule: str | None) -> ChosenModel:
     """Returns the model as `prompts` and `rule` say; None: as its own description says."""
     if prompts is not None:
-        bundle = dataclasses.replace(bundle, prompts=tuple(prompt.strip() for prompt in prompts.split(",")))
+        bundle = dataclasses.replace(bundle, prompts=split_prompts(prompts))
         config = bundle.model.config
         if config.fusion == JvlgsConfig.fusion and len(bundle.prompts) != config.num_prompts:
             raise UserError(

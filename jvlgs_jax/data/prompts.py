@@ -33,6 +33,11 @@ class PromptTokens(NamedTuple):
     mask: Int32[np.ndarray, "p l"]
 
 
+def split_prompts(text: str) -> tuple[str, ...]:
+    """Returns the prompts of a command line, which commas separate."""
+    return tuple(prompt.strip() for prompt in text.split(","))
+
+
 def tokenize(prompts: Sequence[str]) -> PromptTokens:
     """Returns the CLIP token ids of `prompts`, each between start and end of text.
 
