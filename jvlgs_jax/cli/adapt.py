@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jvlgs_jax.cli.use_arguments import add_checkpoint_argument
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.output_folder import writing_to
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,8 +98,6 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_place(folder: Path) -> None:
     """UserError, before anything is learned, where a new folder cannot be made."""
-    try:
+    with writing_to(folder):
         folder.mkdir(parents=True)
         folder.rmdir()
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write here ({error.strerror}): choose another output folder") from error

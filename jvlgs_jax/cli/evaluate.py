@@ -14,6 +14,7 @@ from jvlgs_jax.cli.scene_choice import add_scene_arguments, choose_scenes
 from jvlgs_jax.cli.use_arguments import add_checkpoint_argument, add_use_arguments, check_use
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.suite import read_suite
+from jvlgs_jax.inference.output_folder import writing_to
 
 RECORDS, SCORES = "records.csv", "scores.json"
 
@@ -141,7 +142,5 @@ def _evaluate(args: argparse.Namespace) -> int:
 
 
 def _make_folder(folder: Path) -> None:
-    try:
+    with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot write here ({error.strerror}): choose another output folder") from error

@@ -2,9 +2,15 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jvlgs_jax.cli.use_arguments import add_checkpoint_argument
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.output_folder import writing_to
+from jvlgs_jax.inference.replacement import replacement
+
+if TYPE_CHECKING:
+    from jvlgs_jax.interop.model_folder import ModelBundle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,30 +41,30 @@ def run(args: argparse.Namespace) -> int:
     # Imported here, so that help and bad arguments need not wait for JAX.
     from jvlgs_jax.cli.checkpoint import load_bundle
     from jvlgs_jax.cli.model_choice import with_use
-    from jvlgs_jax.interop.export import (
-        PROGRAM,
-        TOLERANCES,
-        ExportConfig,
-        export_model,
-        largest_difference,
-        load_exported,
-        write_manifest,
-    )
+    from jvlgs_jax.interop.export import PROGRAM, ExportConfig, export_model
 
     bundle = with_use(load_bundle(args.checkpoint), prompts=args.prompts, rule=None).bundle
-    manifest = export_model(bundle, args.output, ExportConfig(precision=args.precision, batch=args.batch))
+    with writing_to(args.output), replacement(args.output) as partial:
+        manifest = export_model(bundle, partial, ExportConfig(precision=args.precision, batch=args.batch))
+        difference = _check(bundle, partial, manifest, args) if args.check else None
     size = (args.output / PROGRAM).stat().st_size / 1e6
     print(f"{args.output}: {size:.1f} MB for {', '.join(manifest['platforms'])}")
-    if not args.check:
-        return 0
-    exported = load_exported(args.output)
-    differences = [largest_difference(bundle, exported, batch) for batch in ([args.batch] if args.batch else [1, 3])]
-    write_manifest(args.output, manifest | {"check": {"largest_difference": max(differences)}})
-    tolerance = TOLERANCES[args.precision]
-    if max(differences) > tolerance:
-        raise UserError(
-            f"{args.output}: logits differ from the model's by {max(differences):.2g} of their deviation, more than "
-            f"{tolerance:g}: do not use it"
-        )
-    print(f"checked: logits differ from the model's by {max(differences):.2g} of their deviation at most")
+    if difference is not None:
+        print(f"checked: logits differ from the model's by {difference:.2g} of their deviation at most")
     return 0
+
+
+def _check(bundle: "ModelBundle", folder: Path, manifest: dict[str, Any], args: argparse.Namespace) -> float:
+    """Adds to the manifest how far the program is from the model, and returns it; UserError where that is too far."""
+    from jvlgs_jax.interop.export import TOLERANCES, largest_difference, load_exported, write_manifest
+
+    exported = load_exported(folder)
+    difference = max(largest_difference(bundle, exported, batch) for batch in ([args.batch] if args.batch else [1, 3]))
+    tolerance = TOLERANCES[args.precision]
+    if difference > tolerance:
+        raise UserError(
+            f"{args.output}: not written, since its logits would differ from the model's by {difference:.2g} of their "
+            f"deviation, more than {tolerance:g}: use --precision=float32, or report it"
+        )
+    write_manifest(folder, manifest | {"check": {"largest_difference": difference}})
+    return difference

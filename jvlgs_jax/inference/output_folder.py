@@ -1,6 +1,8 @@
 """The folder that a prediction writes to."""
 
 import os
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 from jvlgs_jax.errors import UserError
@@ -15,7 +17,7 @@ def prepare_output(output: Path, source: Path | None) -> None:
 
     None: a live input, which no results could replace.
     """
-    try:
+    with writing_to(output):
         if source is not None and _real(source) in map(_real, (output, output / MASKS, output / OVERLAY)):
             raise UserError(f"{output}: results here would replace the input {source}: choose another output folder")
         if (output / MASKS).exists() and not (output / TABLE).exists():
@@ -27,6 +29,13 @@ def prepare_output(output: Path, source: Path | None) -> None:
         probe = output / ".writable"
         probe.touch()
         probe.unlink()
+
+
+@contextmanager
+def writing_to(output: Path) -> Generator[None]:
+    """Turns what the system refuses inside, such as making a folder, into the UserError that names `output`."""
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{output}: cannot write here ({error.strerror}): choose another output folder") from error
 

@@ -13,7 +13,7 @@ from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.postprocess import native_probability
 from jvlgs_jax.inference.segmenter import Segmenter
-from jvlgs_jax.interop.export import ExportConfig, export_model, largest_difference, load_exported
+from jvlgs_jax.interop.export import TOLERANCES, ExportConfig, export_model, largest_difference, load_exported
 from jvlgs_jax.interop.folding import fold_batch_norm
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model
 from jvlgs_jax.interop.parameters import flatten, replace
@@ -103,6 +103,23 @@ def test_the_command_exports_checks_and_tells(bundle, tmp_path, capsys):
     assert (manifest["precision"], manifest["input"]["shape"][0]) == ("bfloat16", 1)
     assert main(use) == 2
     assert "exists: choose another output folder" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_program_that_fails_its_check_is_not_kept(bundle, tmp_path, capsys, monkeypatch):
+    save_model(tmp_path / "model", bundle)
+    monkeypatch.setitem(TOLERANCES, "bfloat16", 0.0)
+    use = ["export", f"--checkpoint={tmp_path / 'model'}", f"--output={tmp_path / 'out'}", "--precision=bfloat16"]
+    assert main([*use, "--batch=1", "--check"]) == 2
+    assert "not written, since its logits would differ" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_export_where_nothing_can_be_made_is_one_line(bundle, tmp_path, capsys):
+    save_model(tmp_path / "model", bundle)
+    (tmp_path / "file").touch()
+    assert main(["export", f"--checkpoint={tmp_path / 'model'}", f"--output={tmp_path / 'file' / 'out'}"]) == 2
+    assert "cannot write here (Not a directory)" in capsys.readouterr().err
 
 
 def test_what_is_no_export_is_refused(tmp_path):
