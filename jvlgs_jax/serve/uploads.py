@@ -12,7 +12,7 @@ from jvlgs_jax.errors import UserError
 
 MIB = 1 << 20
 MAX_UPLOAD_MIB = 2048
-PATIENCE_S = 60.0  # for the next part of a video
+PATIENCE_S = 60.0  # in which another MiB of a video must come, or its end
 LONGEST_NAME = 120  # characters that are shown of a file's name
 _PLAYLISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD")  # FFmpeg would open other files and addresses for them
 _HEAD = 64  # bytes in which those begin
@@ -23,7 +23,7 @@ class TooLargeError(UserError):
 
 
 class StalledError(UserError):
-    """Its sender sends no more."""
+    """Its sender sends no more, or next to nothing."""
 
 
 class NoRoomError(UserError):
@@ -50,7 +50,7 @@ async def receive_video(
         announced: how many bytes the sender says there are.
 
     UserError for an unknown suffix, an empty file, and a playlist, which would make the decoder open other files.
-    NoRoomError where the disk is too full, StalledError where nothing comes for a minute.
+    NoRoomError where the disk is too full, StalledError where a minute brings less than a MiB and not the end.
     """
     suffix = Path(shown_name(name)).suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
@@ -74,12 +74,16 @@ async def receive_video(
 
 
 async def _write(chunks: AsyncIterable[bytes], path: Path, name: str, limit: int) -> None:
-    taken = 0
+    taken = counted = 0
     head = b""
+    clock = asyncio.get_running_loop().time
+    due = clock() + PATIENCE_S
     with path.open("xb") as file:
         arriving = aiter(chunks)
-        while (chunk := await _next(arriving, name)) is not None:
+        while (chunk := await _next(arriving, name, due)) is not None:
             taken += len(chunk)
+            if taken - counted >= MIB:
+                counted, due = taken, clock() + PATIENCE_S
             _check_size(taken, limit, name)
             head = (head + chunk)[:_HEAD]
             file.write(chunk)
@@ -89,13 +93,13 @@ async def _write(chunks: AsyncIterable[bytes], path: Path, name: str, limit: int
         raise UserError(f"{shown_name(name)}: a playlist, not a video: choose the video itself")
 
 
-async def _next(arriving: AsyncIterator[bytes], name: str) -> bytes | None:
+async def _next(arriving: AsyncIterator[bytes], name: str, due: float) -> bytes | None:
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout_at(due):
             return await anext(arriving, None)
     except TimeoutError as error:
         raise StalledError(
-            f"{shown_name(name)}: nothing more of it came for {PATIENCE_S:g} s: choose it again"
+            f"{shown_name(name)}: less than a MiB of it came in {PATIENCE_S:g} s: choose it again"
         ) from error
 
 

@@ -72,9 +72,37 @@ def test_a_sender_that_stalls_is_not_waited_for(tmp_path, monkeypatch):
         yield b"half"
         await asyncio.sleep(20)
 
-    with pytest.raises(StalledError, match=r"a\.mp4: nothing more of it came for 0.05 s: choose it again"):
+    with pytest.raises(StalledError, match=r"a\.mp4: less than a MiB of it came in 0.05 s: choose it again"):
         asyncio.run(receive_video(send(), "a.mp4", tmp_path, limit=100))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_sender_that_drips_is_not_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "PATIENCE_S", 0.1)
+    sent = []
+
+    async def drip():
+        for _ in range(500):
+            sent.append(b"x")
+            yield sent[-1]
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(StalledError):
+        asyncio.run(receive_video(drip(), "a.mp4", tmp_path, limit=1000))
+    assert len(sent) < 50
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_slow_sender_of_much_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(uploads, "PATIENCE_S", 1.0)
+
+    async def send():
+        for _ in range(6):
+            await asyncio.sleep(0.25)
+            yield bytes(uploads.MIB)
+
+    path = asyncio.run(receive_video(send(), "a.mp4", tmp_path, limit=10 * uploads.MIB))
+    assert path.stat().st_size == 6 * uploads.MIB
 
 
 def test_a_disk_that_fills_up_is_told_as_such(tmp_path, monkeypatch):
