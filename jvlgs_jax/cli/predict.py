@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 ALARM_RAISED = 1  # the exit code, if it is asked for
 MODES = {"look-ahead": Direction.LOOK_AHEAD, "past-only": Direction.PAST_ONLY}
 
+_ONE_FRAME = (
+    "one image alone shows this model nothing, gas or not, as it sees what changes: give a video, or a folder of "
+    "images that follow each other"
+)
+
 Watched = Bool[np.ndarray, "h w"]
 
 
@@ -129,6 +134,8 @@ def run(args: argparse.Namespace) -> int:
         if args.jsonl:
             print_json_line({"event": "video_done", "video": printable(name), **asdict(summary), "output": shown})
         tell_all(f"{shown}: {summary}")
+        if summary.frames == 1 and bundle.planes == "temporal":
+            _notice(f"warning: {name}: {_ONE_FRAME}")
     if failed:
         raise UserError(f"{len(failed)} of {number} videos failed ({', '.join(failed)}): the reasons are above")
     return ALARM_RAISED if alarms and args.exit_code else 0

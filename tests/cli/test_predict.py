@@ -129,6 +129,27 @@ def test_a_mode_turns_the_models_windows(tmp_path, monkeypatch):
     assert used == [Direction.LOOK_AHEAD, Direction.PAST_ONLY, Direction.LOOK_AHEAD]
 
 
+@pytest.mark.parametrize(
+    ("planes", "number", "warned"), [("temporal", 1, True), ("temporal", 2, False), ("rgb", 1, False)]
+)
+def test_a_model_that_sees_changes_says_that_one_image_shows_it_none(
+    tmp_path, monkeypatch, capsys, planes, number, warned
+):
+    @dataclasses.dataclass
+    class Bundle:
+        planes: str
+
+    class Network(Brightness):
+        def __init__(self, bundle, clip_length):
+            assert bundle.planes == planes
+
+    monkeypatch.setattr(model_choice, "choose_model", lambda args: (Bundle(planes), mask_rule("confidence_gate")))
+    monkeypatch.setattr(provenance, "describe_model", lambda name, bundle: {})
+    monkeypatch.setattr(segmenter, "Segmenter", Network)
+    assert predict(black_images(tmp_path / "frames", number), tmp_path / "out") == 0
+    assert ("frames: one image alone shows this model nothing" in capsys.readouterr().err) is warned
+
+
 def test_an_unknown_rule_is_refused_with_the_choices(tmp_path, capsys):
     assert predict(tmp_path, tmp_path / "out", "--rule", "otsu") == 2
     assert "unknown rule 'otsu': the choices are confidence_gate, minmax_opening" in capsys.readouterr().err
