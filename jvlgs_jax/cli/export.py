@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from jvlgs_jax.cli.use_arguments import add_checkpoint_argument
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.output_folder import writing_to
@@ -59,9 +61,10 @@ def _check(bundle: "ModelBundle", folder: Path, manifest: dict[str, Any], args: 
     from jvlgs_jax.interop.export import TOLERANCES, largest_difference, load_exported, write_manifest
 
     exported = load_exported(folder)
-    difference = max(largest_difference(bundle, exported, batch) for batch in ([args.batch] if args.batch else [1, 3]))
+    batches = [args.batch] if args.batch else [1, 3]
+    difference = float(np.max([largest_difference(bundle, exported, batch) for batch in batches]))
     tolerance = TOLERANCES[args.precision]
-    if difference > tolerance:
+    if not difference <= tolerance:  # not a number is too far, too
         raise UserError(
             f"{args.output}: not written, since its logits would differ from the model's by {difference:.2g} of their "
             f"deviation, more than {tolerance:g}: use --precision=float32, or report it"

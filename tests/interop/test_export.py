@@ -13,7 +13,8 @@ from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.postprocess import native_probability
 from jvlgs_jax.inference.segmenter import Segmenter
-from jvlgs_jax.interop.export import TOLERANCES, ExportConfig, export_model, largest_difference, load_exported
+from jvlgs_jax.interop import export
+from jvlgs_jax.interop.export import ExportConfig, export_model, largest_difference, load_exported
 from jvlgs_jax.interop.folding import fold_batch_norm
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model
 from jvlgs_jax.interop.parameters import flatten, replace
@@ -106,9 +107,10 @@ def test_the_command_exports_checks_and_tells(bundle, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_a_program_that_fails_its_check_is_not_kept(bundle, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("difference", [0.6, np.nan])
+def test_a_program_that_fails_its_check_is_not_kept(bundle, tmp_path, capsys, monkeypatch, difference):
     save_model(tmp_path / "model", bundle)
-    monkeypatch.setitem(TOLERANCES, "bfloat16", 0.0)
+    monkeypatch.setattr(export, "largest_difference", lambda *args: difference)
     use = ["export", f"--checkpoint={tmp_path / 'model'}", f"--output={tmp_path / 'out'}", "--precision=bfloat16"]
     assert main([*use, "--batch=1", "--check"]) == 2
     assert "not written, since its logits would differ" in capsys.readouterr().err
