@@ -16,6 +16,12 @@ from jvlgs_jax.inference.video_writer import video_writer
 QUICK = ("--alarm", "window_s=0.2")  # 2 of 3 frames
 
 
+class Bundle(str):
+    """What the network is told to be: a name, and what it sees."""
+
+    planes = "rgb"
+
+
 class Brightness(Segmenter):
     """The brighter, the likelier gas: from 0.1 for black to 0.9 for white."""
 
@@ -31,7 +37,7 @@ class Brightness(Segmenter):
 def replace_network(monkeypatch):
     """Lets every verb find it in place of a model."""
     monkeypatch.setattr(
-        model_choice, "choose_model", lambda args: ("bundle", mask_rule(args.rule or "confidence_gate"))
+        model_choice, "choose_model", lambda args: (Bundle("bundle"), mask_rule(args.rule or "confidence_gate"))
     )
     monkeypatch.setattr(segmenter, "Segmenter", Brightness)
     monkeypatch.setattr(provenance, "describe_model", lambda name, bundle: {"name": name, "bundle": bundle})
