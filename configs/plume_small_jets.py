@@ -5,7 +5,7 @@ for clips in simgas_like:448 gasvid_like:256 hard_negatives:256 faint:128 young_
 done
 jvlgs train --config=configs/plume_small_jets.py --workdir=runs/plume_small_jets
 
-Ended here, the masks of thin gas came out small: docs/results.md.
+Ended here, the masks of thin gas came out small: docs/attempts.md.
 """
 
 from ml_collections import ConfigDict

@@ -5,7 +5,7 @@ for clips in simgas_like:448 gasvid_like:256 hard_negatives:256 faint:128; do
 done
 jvlgs train --config=configs/plume_small_mixed.py --workdir=runs/plume_small_mixed
 
-With twice as many hard negatives, at 256x320, small and new leaks were unlearnt: docs/results.md.
+With twice as many hard negatives, at 256x320, small and new leaks were unlearnt: docs/attempts.md.
 """
 
 from ml_collections import ConfigDict

@@ -5,7 +5,7 @@ for clips in warm_plumes:448 restless:160 near_movers:128 gasvid_like:256; do
 done
 jvlgs train --config=configs/plume_small_warm.py --workdir=runs/plume_small_warm
 
-Ended here, the masks of large plumes came out too small: docs/results.md.
+Ended here, the masks of large plumes came out too small: docs/attempts.md.
 """
 
 from ml_collections import ConfigDict

@@ -145,7 +145,7 @@ class ConvMlp(nnx.Module):
         """Mixes channels and 3 x 3 neighbours.
 
         The gradient computes the filter and the activation again from the expanded map, the one wide map that it
-        keeps. That is quicker on CPU than to store and load the five wide maps otherwise kept (docs/results.md).
+        keeps. That is quicker on CPU than to store and load the five wide maps otherwise kept (docs/speed.md).
         """
         return jax.checkpoint(self._narrow, prevent_cse=False)(self.expand(x))
 
