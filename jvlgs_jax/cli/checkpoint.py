@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.interop.model_folder import DESCRIPTION, ModelBundle, load_model
+from jvlgs_jax.interop.model_folder import DESCRIPTION, ModelBundle, holds_weights, load_model
 from jvlgs_jax.training import checkpoints
+from jvlgs_jax.training.outcome import LAST, MODEL_FOLDERS
 from jvlgs_jax.weights.shipped import shipped_model, shipped_models
 
 _EXPECTED = "give a model folder, as `jvlgs convert` writes it, or the workdir of a training"
@@ -18,6 +19,7 @@ def checkpoint_name(path: Path | None) -> str:
 def load_bundle(path: Path | None) -> ModelBundle:
     """Returns the model of a model folder, that of the last checkpoint in a training's workdir, or a shipped one.
 
+    If the model folder in the workdir holds the same weights, its rule counts, which may have been calibrated since.
     A shipped model is called by its name, which a folder of that name hides; None is the default one. UserError for
     anything else, and where the model is damaged.
     """
@@ -28,7 +30,8 @@ def load_bundle(path: Path | None) -> ModelBundle:
     if (path / DESCRIPTION).is_file():
         return load_model(path)
     if (path / checkpoints.FOLDER).is_dir():
-        return checkpoints.load_bundle(path)
+        bundle, folder = checkpoints.load_bundle(path), path / MODEL_FOLDERS[LAST]
+        return load_model(folder) if holds_weights(folder, bundle.model) else bundle
     if path.is_dir():
         raise UserError(f"{path}: neither {DESCRIPTION} nor {checkpoints.FOLDER}/ is in this folder: {_EXPECTED}")
     if path.exists():

@@ -25,6 +25,7 @@ from jvlgs_jax.models.text_encoder import TextEncoderConfig
 
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
+CALIBRATION = "calibration.json"  # beside them: what the rule was chosen by, if it was
 FORMAT = 1
 
 
@@ -127,6 +128,14 @@ def save_arrays(
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def holds_weights(folder: Path, model: Jvlgs) -> bool:
+    """Whether a model folder is there and holds the very arrays of `model`."""
+    if not (folder / WEIGHTS).is_file():
+        return False
+    saved, arrays = read_weights(folder / WEIGHTS), flatten(nnx.state(model))
+    return saved.keys() == arrays.keys() and all(np.array_equal(saved[path], arrays[path]) for path in saved)
 
 
 def save_rule(folder: Path, rule: Mapping[str, Any]) -> None:

@@ -15,9 +15,9 @@ from jvlgs_jax.evaluation.leak_free import FalseAlarmLimit, LeakFreeCalibration,
 from jvlgs_jax.inference.postprocess import ConfidenceGate, describe_rule, rule_from
 from jvlgs_jax.inference.replacement import replacement
 from jvlgs_jax.inference.segmenter import Segmenter
-from jvlgs_jax.interop.model_folder import ModelBundle, save_model, save_rule
+from jvlgs_jax.interop.model_folder import CALIBRATION, ModelBundle, save_model, save_rule
 
-CALIBRATION, PLOT = "calibration.json", "calibration.svg"
+PLOT = "calibration.svg"
 
 
 def calibrate_model(

@@ -213,15 +213,17 @@ def _existing(workdir: Path) -> Path:
 
 
 def _describe(folder: Path, bundle: ModelBundle) -> None:
-    """Writes what the weights belong to, or checks that it is the same as before."""
+    """Writes what the weights belong to, and checks that but for the rule it is the same as before."""
     path = folder / DESCRIPTION
     if path.exists():
         earlier = read_description(folder)
-        if earlier["config"] != bundle.model.config or bundle_of(bundle.model, earlier) != bundle:
+        before = bundle_of(bundle.model, earlier)
+        if earlier["config"] != bundle.model.config or dataclasses.replace(before, rule=bundle.rule) != bundle:
             raise UserError(
                 f"{folder.parent}: holds a training with another network, prompts or input: use a new workdir"
             )
-        return
+        if before.rule == bundle.rule:
+            return
     config = dataclasses.asdict(bundle.model.config)
     description = {"format": FORMAT, "part": "model", "config": config, **describe_use(bundle)}
     with replacement(path) as partial:

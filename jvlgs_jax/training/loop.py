@@ -26,6 +26,7 @@ from jvlgs_jax.data.batches import DataConfig
 from jvlgs_jax.data.clip_source import TrainingSource
 from jvlgs_jax.data.prompts import tokenize
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.postprocess import describe_rule
 from jvlgs_jax.interop.model_folder import ModelBundle
 from jvlgs_jax.models.jvlgs import Jvlgs
 from jvlgs_jax.training.checkpoints import Checkpoints, restore_from
@@ -90,7 +91,7 @@ def train(
         make_model: builds the network with its random weights; it is traced, so that they are made where they live.
         prompts: what it looks for.
         sources: labelled scenes to train on, read as the planes of `data`.
-        held_out: labelled scenes to evaluate on.
+        held_out: labelled scenes to evaluate on; the model's masks are made by its gate from then on.
         data: how clips are made; its root, layout and split are not used here.
         config: the training itself.
         seed: of the order of the clips and their augmentation.
@@ -111,8 +112,8 @@ def train(
     workdir.mkdir(parents=True, exist_ok=True)
     program = training_program(make_model, data, config, regime=regime)
     about = {"experiment": about, "steps": config.total_steps, "code": code_version()}
-    windows = data.clips.step, data.clips.direction
-    bundle = ModelBundle(nnx.eval_shape(make_model), prompts, data.planes, data.input_size, *windows)
+    use = data.planes, data.input_size, data.clips.step, data.clips.direction, describe_rule(held_out.gate)
+    bundle = ModelBundle(nnx.eval_shape(make_model), prompts, *use)
     place = placement(program.rows)
     with (
         closing(regime.batches(sources, data, seed=seed, shard=process_shard(), place=place)) as batches,

@@ -1,6 +1,7 @@
 """What a training leaves: the model of its last step and, if it keeps one, the best, each with honest scores."""
 
 import json
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
@@ -10,7 +11,7 @@ from typing import Any
 from jvlgs_jax.evaluation.records import save_records
 from jvlgs_jax.evaluation.report import as_json
 from jvlgs_jax.inference.replacement import replacement
-from jvlgs_jax.interop.model_folder import ModelBundle, save_model
+from jvlgs_jax.interop.model_folder import CALIBRATION, ModelBundle, holds_weights, save_model
 from jvlgs_jax.training.config import TrainConfig
 from jvlgs_jax.training.evaluators.findings import Findings
 from jvlgs_jax.training.processes import is_first
@@ -38,11 +39,14 @@ class JudgedModel:
     found: Mapping[str, Findings]
 
     def save(self, workdir: Path, bundle: ModelBundle, config: TrainConfig) -> None:
-        """Writes the model folder, the records and the scores to a training's workdir, by its first process."""
+        """Writes the model folder, the records and the scores to a training's workdir, by its first process.
+
+        A model folder of the same weights that was calibrated since stays as it is.
+        """
         if not is_first():
             return
         kind = LAST if self.selection == LAST else "best"
-        save_model(workdir / MODEL_FOLDERS[kind], bundle)
+        _save_model(workdir / MODEL_FOLDERS[kind], bundle)
         for name, findings in self.found.items():
             if findings.records:
                 (workdir / RECORDS[kind]).mkdir(exist_ok=True)
@@ -67,6 +71,13 @@ class JudgedModel:
             metrics = {name: None if isnan(value) else value for name, value in findings.metrics.items()}
             evaluators[one.name] = {**about, "metrics": metrics, "methods": as_json(findings.scores)}
         return {"selection": self.selection, "step": self.step, "evaluators": evaluators}
+
+
+def _save_model(folder: Path, bundle: ModelBundle) -> None:
+    if (folder / CALIBRATION).is_file() and holds_weights(folder, bundle.model):
+        print(f"{folder}: left with the rule that it was calibrated to since", file=sys.stderr)
+    else:
+        save_model(folder, bundle)
 
 
 def best_selection(config: TrainConfig) -> str:

@@ -1,3 +1,4 @@
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ from flax import nnx
 from jvlgs_jax.cli.checkpoint import load_bundle
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model
+from jvlgs_jax.inference.postprocess import ConfidenceGate, describe_rule
+from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model, save_rule
 from jvlgs_jax.interop.parameters import flatten, replace
 from jvlgs_jax.models.jvlgs import JvlgsConfig
 from jvlgs_jax.training import checkpoints
@@ -34,6 +36,20 @@ def test_a_workdir_is_left_to_the_training_room(tmp_path, bundle, monkeypatch):
     monkeypatch.setattr(checkpoints, "load_bundle", {tmp_path: bundle}.__getitem__)
     (tmp_path / "checkpoints").mkdir()
     assert load_bundle(tmp_path) is bundle
+
+
+def test_a_workdir_has_the_rule_that_its_model_was_calibrated_to(tmp_path, bundle, monkeypatch):
+    monkeypatch.setattr(checkpoints, "load_bundle", {tmp_path: bundle}.__getitem__)
+    (tmp_path / "checkpoints").mkdir()
+    save_model(tmp_path / "model", bundle)
+    rule = describe_rule(ConfidenceGate(high=0.9))
+    save_rule(tmp_path / "model", rule)
+    assert load_bundle(tmp_path).rule == rule
+    graphdef, state = nnx.split(bundle.model)
+    later = replace(state, {path: np.asarray(array) + 1 for path, array in flatten(state).items()})
+    further = dataclasses.replace(bundle, model=nnx.merge(graphdef, later))  # the training has gone on since
+    monkeypatch.setattr(checkpoints, "load_bundle", {tmp_path: further}.__getitem__)
+    assert load_bundle(tmp_path) is further
 
 
 def test_a_workdir_without_a_checkpoint_is_refused(tmp_path):

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.postprocess import ConfidenceGate, describe_rule
+from jvlgs_jax.interop.model_folder import CALIBRATION, save_rule
 from jvlgs_jax.interop.weight_files import read_weights
 from jvlgs_jax.training import loop, regime
 from jvlgs_jax.training.chips import Chip
@@ -70,6 +72,35 @@ def test_killed_during_a_save_and_run_again_ends_the_same(straight: Path, tmp_pa
     assert "60" not in left
     toy_train(tmp_path, KILLED_CONFIG)
     assert_same_training(tmp_path, straight)
+
+
+@pytest.mark.slow
+def test_the_model_makes_masks_by_the_gate_that_its_scores_are_of(tmp_path: Path):
+    def rules() -> list[dict]:
+        return [json.loads((tmp_path / name / "model.json").read_text())["rule"] for name in ("checkpoints", "model")]
+
+    strict, lenient = ConfidenceGate(high=0.9, kernel=5), ConfidenceGate(high=0.4)
+    toy_train(tmp_path, toy_config(steps=1), gate=strict)
+    assert rules() == [describe_rule(strict)] * 2
+    toy_train(tmp_path, toy_config(steps=1), gate=lenient)  # the same training, judged otherwise
+    assert rules() == [describe_rule(lenient)] * 2
+
+
+@pytest.mark.slow
+def test_the_same_command_again_keeps_what_the_model_was_calibrated_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    toy_train(tmp_path, toy_config(steps=1))
+    calibrated = describe_rule(ConfidenceGate(high=0.9))
+    save_rule(tmp_path / "model", calibrated)
+    (tmp_path / "model" / CALIBRATION).write_text("{}")
+    toy_train(tmp_path, toy_config(steps=1))
+    assert json.loads((tmp_path / "model" / "model.json").read_text())["rule"] == calibrated
+    assert (tmp_path / "model" / CALIBRATION).is_file()
+    assert "model: left with the rule that it was calibrated to since" in capsys.readouterr().err
+    toy_train(tmp_path, toy_config(steps=2))  # other weights: what it was calibrated to is no more
+    assert json.loads((tmp_path / "model" / "model.json").read_text())["rule"] == describe_rule(ConfidenceGate())
+    assert not (tmp_path / "model" / CALIBRATION).exists()
 
 
 @pytest.mark.slow

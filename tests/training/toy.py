@@ -24,6 +24,7 @@ from jvlgs_jax.data.planes import ScenePlanes, input_planes
 from jvlgs_jax.data.prompts import DEFAULT_PROMPTS, PromptTokens, tokenize
 from jvlgs_jax.data.sampling import ClipConfig
 from jvlgs_jax.data.scene import Scene
+from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.interop.model_folder import ModelBundle
 from jvlgs_jax.models.batch_norm import BatchNorm
 from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig, JvlgsOutput
@@ -109,9 +110,11 @@ class ToySegmenter:
         yield from np.asarray(nnx.sigmoid(self._model(clip[None], self._text).logits[0, ..., 0]))
 
 
-def toy_train(workdir: Path, config: TrainConfig, **changes: Any) -> list[JudgedModel]:
+def toy_train(
+    workdir: Path, config: TrainConfig, gate: ConfidenceGate = ConfidenceGate(), **changes: Any
+) -> list[JudgedModel]:
     settings = {"data": DATA, "seed": 0, **changes}
-    held_out = HeldOut(test=[toy_scene("c", 2)], validation=[toy_scene("d", 3, frames=9)])
+    held_out = HeldOut(test=[toy_scene("c", 2)], validation=[toy_scene("d", 3, frames=9)], gate=gate)
     sources = [toy_source(toy_scene("a", 0), toy_scene("b", 1))]
     with mock.patch.object(frames, "Segmenter", ToySegmenter):
         return loop.train(toy_network, DEFAULT_PROMPTS, sources, held_out, config=config, workdir=workdir, **settings)
