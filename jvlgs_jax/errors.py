@@ -1,4 +1,9 @@
-"""The one exception that means: the user can mend this."""
+"""What means that the user can mend this: one exception of ours, and some of the system's errors."""
+
+import errno
+
+# A disk that is full, over its quota or its limit for files, failing, or only to be read.
+DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 
 class UserError(Exception):

@@ -18,7 +18,7 @@ from typing import Never
 
 from jvlgs_jax import __version__
 from jvlgs_jax.cli.huge_pages import restart_with_huge_pages
-from jvlgs_jax.errors import UserError
+from jvlgs_jax.errors import DISK_TROUBLE, UserError
 
 VERBS = {
     "simulate": "write made-up clips of leaking gas, with exact truth",
@@ -98,9 +98,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return UNREAD
     except OSError as error:
-        if error.filename is None:  # nothing that the user could look at
+        if error.filename is not None:
+            print(f"jvlgs: error: {error.filename}: {error.strerror}: check this path", file=sys.stderr)
+        elif error.errno in DISK_TROUBLE:
+            words = f"cannot write any more ({error.strerror}): make room, or write elsewhere"
+            print(f"jvlgs: error: {words}", file=sys.stderr)
+        else:  # nothing that the user could look at
             raise
-        print(f"jvlgs: error: {error.filename}: {error.strerror}: check this path", file=sys.stderr)
         return USER_ERROR
 
 

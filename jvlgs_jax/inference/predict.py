@@ -1,6 +1,5 @@
 """Segments one video into a folder: masks/, overlay.mp4, frames.csv, events.json and report.html."""
 
-import errno
 import hashlib
 import json
 import sys
@@ -20,7 +19,7 @@ from jvlgs_jax import __version__
 from jvlgs_jax.data.gain import Frame
 from jvlgs_jax.data.live import LiveVideo
 from jvlgs_jax.data.printable import printable
-from jvlgs_jax.errors import UserError
+from jvlgs_jax.errors import DISK_TROUBLE, UserError
 from jvlgs_jax.inference.output_folder import UNFINISHED
 from jvlgs_jax.inference.progress import Progress, load_progress, shape_of
 from jvlgs_jax.inference.provenance import Recording, identify_recording
@@ -35,7 +34,6 @@ SAVED_EVERY = 128  # frames
 PUBLISHED_EVERY_S = 60.0  # events and report of a live input
 
 _PROGRESS = "progress"
-_DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS})
 
 Tell = Callable[[Event], None]
 """Hears of an event when it happens."""
@@ -178,7 +176,7 @@ def _told_in_one_line(output: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK_TROUBLE:
+        if error.errno not in DISK_TROUBLE:
             raise
         raise UserError(
             f"{output}: cannot write any more ({error.strerror}): make room; the same command then goes on from what "

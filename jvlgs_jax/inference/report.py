@@ -160,6 +160,7 @@ def _curve(frames: Sequence[int], values: Sequence[float]) -> str:
 
 def _alarm(snapshot: Snapshot) -> dict[str, Any]:
     alarm, row = snapshot.alarm, snapshot.row
+    marked = f"an outline around {row.area_px} pixels marked as gas, {row.box}" if row.area_px else "nothing marked"
     return {
         "number": alarm.number,
         "start": clock(alarm.start_s),
@@ -167,8 +168,7 @@ def _alarm(snapshot: Snapshot) -> dict[str, Any]:
         "image": b64encode(snapshot.jpeg).decode(),
         "width": snapshot.width,
         "height": snapshot.height,
-        "told": f"Frame {row.frame} at {clock(row.time_s)}: an outline around {row.area_px} pixels marked as gas, "
-        f"{row.box}.",
+        "told": f"Frame {row.frame} at {clock(row.time_s)}: {marked}.",
         "facts": [
             ("Gas seen from", clock(alarm.start_s)),
             ("Alarm raised", clock(alarm.raised_s)),

@@ -55,7 +55,8 @@ class ResultFiles:
 
     def publish(self, output: Path) -> None:
         """Moves all files, which must be whole, to `output`, where they replace those of an earlier run."""
-        remove(output / PARQUET)  # of an earlier run
+        for name in (EVENTS, PARQUET):  # of an earlier run
+            remove(output / name)
         for name in (OVERLAY, TABLE, REPORT, MASKS, EVENTS):  # events.json tells that the others are there
             put_in_place(self._folder / name, output / name)
 

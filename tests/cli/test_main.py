@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 import subprocess
@@ -42,7 +43,11 @@ def test_a_file_that_the_system_refuses_is_one_line_and_exit_code_2(verb, tmp_pa
     verb.run = lambda args: (tmp_path / "file" / "below").mkdir()
     assert main(["train"]) == 2
     assert capsys.readouterr().err == f"jvlgs: error: {tmp_path}/file/below: Not a directory: check this path\n"
-    verb.run = lambda args: _raise(OSError(5, "a fault that names no file"))
+    verb.run = lambda args: _raise(OSError(errno.ENOSPC, "No space left on device"))
+    assert main(["train"]) == 2
+    words = "cannot write any more (No space left on device): make room, or write elsewhere"
+    assert capsys.readouterr().err == f"jvlgs: error: {words}\n"
+    verb.run = lambda args: _raise(OSError(errno.ECHILD, "a fault that names no file"))
     with pytest.raises(OSError, match="names no file"):
         main(["train"])
 

@@ -12,7 +12,9 @@ from jvlgs_jax.data.sampling import Direction
 from jvlgs_jax.data.video import open_video
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference import predict as predict_module
+from jvlgs_jax.inference import result_files
 from jvlgs_jax.inference.predict import predict
+from jvlgs_jax.inference.replacement import put_in_place
 from jvlgs_jax.inference.segmenter import Segmenter
 
 
@@ -41,6 +43,19 @@ def test_a_damaged_video_leaves_the_earlier_run(earlier):
     with pytest.raises(UserError, match=r"18\.png"):
         predict(open_video(images), Network(), watch_config("confidence_gate"), earlier)
     assert files_in(earlier) == before
+
+
+def test_results_of_two_runs_never_count_as_one(earlier, monkeypatch):
+    def place(source, target):
+        if target.name == "report.html":
+            interrupt()
+        put_in_place(source, target)
+
+    monkeypatch.setattr(result_files, "put_in_place", place)
+    with pytest.raises(KeyboardInterrupt):
+        predict(open_video(earlier.parent / "clip.mp4"), Network(), watch_config("minmax_opening"), earlier)
+    assert (earlier / "overlay.mp4").exists()  # the later run's, beside the report of the earlier one
+    assert not (earlier / "events.json").exists()  # which would say that they belong together
 
 
 @pytest.mark.slow

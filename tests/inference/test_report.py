@@ -1,5 +1,6 @@
 import base64
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -128,6 +129,14 @@ def test_every_alarm_has_a_picture_and_its_times(page):
     assert "Frame 4 at 0:00.3: an outline around 14 pixels marked as gas, 3 x 4 pixels from (1, 2)." in [
         image["alt"] for image in page.all("img")
     ]
+
+
+def test_a_picture_of_an_alarm_without_a_mask_says_so():
+    findings = _findings("..AA..")
+    (snapshot,) = findings.snapshots
+    empty = snapshot._replace(row=FrameRow(snapshot.row.frame, snapshot.row.time_s, 0.6, 0, 0.0))
+    page = Page(render_report(replace(findings, snapshots=[empty])))
+    assert [image["alt"] for image in page.all("img")] == ["Frame 3 at 0:00.2: nothing marked."]
 
 
 def test_the_timeline_shows_probability_area_alarms_and_camera(page):

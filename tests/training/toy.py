@@ -110,8 +110,11 @@ class ToySegmenter:
         yield from np.asarray(nnx.sigmoid(self._model(clip[None], self._text).logits[0, ..., 0]))
 
 
+DEFAULT_GATE = ConfidenceGate()
+
+
 def toy_train(
-    workdir: Path, config: TrainConfig, gate: ConfidenceGate = ConfidenceGate(), **changes: Any
+    workdir: Path, config: TrainConfig, gate: ConfidenceGate = DEFAULT_GATE, **changes: Any
 ) -> list[JudgedModel]:
     settings = {"data": DATA, "seed": 0, **changes}
     held_out = HeldOut(test=[toy_scene("c", 2)], validation=[toy_scene("d", 3, frames=9)], gate=gate)
