@@ -131,9 +131,8 @@ def _choose_leak_free(args: argparse.Namespace) -> Choose:
         from jvlgs_jax.runs.calibrated import calibrate_model_leak_free
 
         found = calibrate_model_leak_free(bundle, videos, output, limit)
-        alarms = f"{found.chosen.alarms} alarm{'' if found.chosen.alarms == 1 else 's'}"
         return (
-            f"{found.chosen.gate}\n{alarms} in {found.hours:.2f} h: at most {found.chosen.bound:.2f} an hour at "
+            f"{found.chosen.gate}\n{found.chosen.observed}: at most {found.chosen.bound:.2f} an hour at "
             f"{limit.confidence:.0%} confidence, on footage like this"
         )
 

@@ -8,6 +8,7 @@ from jvlgs_jax.evaluation.leak_free import LeakFreeCalibration
 from jvlgs_jax.evaluation.reliability import Reliability
 
 WIDTH, HEIGHT, MARGIN = 560, 400, 60
+LIMITS_SHOWN = 10  # rates above so many times the limit are cut off: those of gates that are always in alarm are huge
 _Point = tuple[float, float]  # in shares of the plot's width and height, from its bottom left
 
 
@@ -29,19 +30,24 @@ def draw_reliability(found: Reliability) -> str:
 
 
 def draw_false_alarms(found: LeakFreeCalibration) -> str:
-    """Returns the rate of false alarms over the threshold: as counted, and its upper bound; dashed, the limit."""
-    counted = [trial.alarms / found.hours for trial in found.trials]
-    top = max([*(trial.bound for trial in found.trials), found.limit.per_hour]) * 1.05
-    highs = [trial.gate.high for trial in found.trials]
+    """Returns the rate of false alarms over the threshold: as counted, and its upper bound; dashed, the limit.
+
+    Rates are an hour in which the gate could raise an alarm; above ten times the limit they are cut off.
+    """
+    largest = max([*(trial.bound for trial in found.trials), found.limit.per_hour])
+    top = min(largest, LIMITS_SHOWN * found.limit.per_hour) * 1.05
     limit = found.limit.per_hour / top
+    counted = [(trial.gate.high, min(trial.rate / top, 1.0)) for trial in found.trials]
+    bounds = [(trial.gate.high, min(trial.bound / top, 1.0)) for trial in found.trials]
     return _plot(
-        f"False alarms in {found.hours:.2f} h without a leak; chosen: {found.chosen.gate.high:g}",
+        f"False alarms; chosen: {found.chosen.gate.high:g}, with {found.chosen.alarms} in {found.chosen.hours:.2f} h "
+        "without a leak",
         ("threshold (high)", f"false alarms an hour; dark: bound at {found.limit.confidence:.0%}"),
         ([(value / 5, f"{value / 5:g}") for value in range(6)], [(n / 4, f"{top * n / 4:.3g}") for n in range(5)]),
         [
             _line([(0.0, limit), (1.0, limit)], "grey", dashed=True),
-            _line([(high, rate / top) for high, rate in zip(highs, counted, strict=True)], "darkorange"),
-            _line([(trial.gate.high, trial.bound / top) for trial in found.trials], "navy"),
+            _line(counted, "darkorange"),
+            _line(bounds, "navy"),
             _dot((found.chosen.gate.high, found.chosen.bound / top), 5.0),
         ],
     )

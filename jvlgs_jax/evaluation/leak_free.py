@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from math import inf
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int64
 from scipy.stats import chi2
 from tqdm import tqdm
 
@@ -46,23 +47,45 @@ class FalseAlarmLimit:
     alarm: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.per_hour > 0:
-            raise UserError(f"the false-alarm limit is {self.per_hour} an hour, it must be above 0: no footage shows 0")
+        if not 0 < self.per_hour < inf:
+            raise UserError(
+                f"the false-alarm limit is {self.per_hour} an hour, it must be a number above 0: no footage shows 0"
+            )
         if not 0 < self.confidence < 1:
             raise UserError(f"the confidence is {self.confidence}, it must lie between 0 and 1, such as 0.95")
 
     @property
     def least_hours(self) -> float:
-        """Hours of footage without a single alarm that it takes: 3 / `per_hour` at 95 %."""
+        """Hours in which an alarm could be raised, and none was, that it takes: 3 / `per_hour` at 95 %."""
         return poisson_upper_bound(0, 1.0, self.confidence) / self.per_hour
 
 
 class GateAlarms(NamedTuple):
-    """A gate, the alarms it raised, and the upper confidence bound of its rate an hour."""
+    """A gate and the alarms it raised.
+
+    Attributes:
+        gate: the gate.
+        alarms: how many it raised.
+        hours: in which it could raise one (`watching.Observation.armed`). While an alarm is on, and in the refractory
+            time after it, it cannot, so that a gate that is always in alarm has next to none.
+        bound: upper confidence bound of its rate in such hours.
+    """
 
     gate: ConfidenceGate
     alarms: int
+    hours: float
     bound: float
+
+    @property
+    def rate(self) -> float:
+        """Alarms an hour as counted; infinite where it could raise none."""
+        return self.alarms / self.hours if self.hours else inf
+
+    @property
+    def observed(self) -> str:
+        """What was counted, in words."""
+        alarms = f"{self.alarms} alarm{'' if self.alarms == 1 else 's'}"
+        return f"{alarms} in {self.hours:.2f} h in which one could be raised"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,14 +95,12 @@ class LeakFreeCalibration:
     Attributes:
         chosen: the most sensitive gate that keeps the limit.
         trials: all of them, the most sensitive first.
-        hours: of footage in which alarms could be raised: while the camera stood.
         limit: that was asked for.
         videos: names of the footage.
     """
 
     chosen: GateAlarms
     trials: Sequence[GateAlarms]
-    hours: float
     limit: FalseAlarmLimit
     videos: Sequence[str] = field(default_factory=tuple)
 
@@ -88,21 +109,24 @@ class LeakFreeCalibration:
         return {
             "kind": "leak_free",
             **asdict(self.limit),
-            "hours": round(self.hours, 4),
+            "hours": round(self.chosen.hours, 4),
             "alarms": self.chosen.alarms,
             "bound_per_hour": round(self.chosen.bound, 4),
             "rule": describe_rule(self.chosen.gate),
             "videos": list(self.videos),
-            "trials": [[trial.gate.high, trial.alarms, round(trial.bound, 4)] for trial in self.trials],
+            "trials": [
+                [trial.gate.high, trial.alarms, round(trial.hours, 4), round(trial.bound, 4)] for trial in self.trials
+            ],
         }
 
 
 def poisson_upper_bound(count: int, hours: float, confidence: float) -> float:
     """Returns the exact (Garwood) upper bound of a Poisson rate an hour; after no event it is -log(1 - c) / hours.
 
-    With a larger rate, so few events would be seen with a probability of 1 - confidence at most.
+    With a larger rate, so few events would be seen with a probability of 1 - confidence at most. That holds also where
+    each event takes time, however long, out of `hours`. 0 hours bound nothing: the bound is infinite.
     """
-    return float(chi2.ppf(confidence, 2 * (count + 1))) / 2 / hours
+    return float(chi2.ppf(confidence, 2 * (count + 1))) / 2 / hours if hours else inf
 
 
 def calibrate_leak_free(
@@ -115,10 +139,12 @@ def calibrate_leak_free(
 ) -> LeakFreeCalibration:
     """Returns the gate with the lowest thresholds of those whose rate of alarms keeps the limit.
 
-    The alarms are those that `predict` would raise. Gates are tried from the highest threshold down, and the first one
-    whose bound exceeds the limit ends the search: tests in an order that was fixed before need no correction for their
-    number (Maurer, Hothorn and Lehmacher 1995), so that the confidence holds for the gate chosen, whichever it is. It
-    takes alarms for independent of one another: footage of one day says nothing of other weather.
+    The alarms are those that `predict` would raise, and a gate's hours those in which it could raise one; over all of
+    the time, alarms and refractory times with it, the rate is no larger. Gates are tried from the highest threshold
+    down, and the first one whose bound exceeds the limit ends the search: tests in an order that was fixed before need
+    no correction for their number (Maurer, Hothorn and Lehmacher 1995), so that the confidence holds for the gate
+    chosen, whichever it is. It takes alarms for independent of one another: footage of one day says nothing of other
+    weather.
 
     Args:
         segmenter: the model.
@@ -127,55 +153,54 @@ def calibrate_leak_free(
         base: all other settings of the gate; `low` keeps its ratio to `high`.
         highs: the thresholds to try.
 
-    UserError where not even the highest threshold keeps the limit, naming what would.
+    UserError where not even the highest threshold keeps the limit, naming what would, and where no alarm could be
+    raised at all.
     """
     base = base or ConfidenceGate()
     gates = [replace(base, high=high, low=round(high * base.low / base.high, 6)) for high in sorted(highs)]
-    counts, seconds, names = [0] * len(gates), 0.0, []
+    alarms, seconds, names = np.zeros(len(gates), np.int64), np.zeros(len(gates)), []
     for video in videos:
         names.append(str(video.path))
-        tallies, standing = _count_alarms(segmenter, video, gates, limit.alarm)
-        counts = [count + more for count, more in zip(counts, tallies, strict=True)]
-        seconds += standing / video.frames_per_second
-    hours = seconds / 3600
-    if hours == 0:
-        raise UserError("nothing to calibrate on: the camera moves in all of this footage: record some where it stands")
+        raised, armed = _count(segmenter, video, gates, limit.alarm)
+        alarms, seconds = alarms + raised, seconds + armed / video.frames_per_second
+    counted = zip(gates, alarms.tolist(), (seconds / 3600).tolist(), strict=True)
     trials = [
-        GateAlarms(gate, count, poisson_upper_bound(count, hours, limit.confidence))
-        for gate, count in zip(gates, counts, strict=True)
+        GateAlarms(gate, count, hours, poisson_upper_bound(count, hours, limit.confidence))
+        for gate, count, hours in counted
     ]
+    if not trials[-1].hours:
+        raise UserError(
+            "nothing to calibrate on: no alarm could be raised in this footage, as the camera moves or the videos are "
+            "shorter than what raises one (--alarm): record some longer ones where it stands"
+        )
     chosen = None
     for trial in reversed(trials):
         if trial.bound > limit.per_hour:
             break
         chosen = trial
     if chosen is None:
-        raise UserError(_refusal(trials[-1], hours, limit))
-    return LeakFreeCalibration(chosen=chosen, trials=trials, hours=hours, limit=limit, videos=tuple(names))
+        raise UserError(_refusal(trials[-1], limit))
+    return LeakFreeCalibration(chosen=chosen, trials=trials, limit=limit, videos=tuple(names))
 
 
-def _refusal(strictest: GateAlarms, hours: float, limit: FalseAlarmLimit) -> str:
+def _refusal(strictest: GateAlarms, limit: FalseAlarmLimit) -> str:
     asked = f"{limit.per_hour:g} false alarms an hour cannot be promised at {limit.confidence:.0%}"
-    if hours < limit.least_hours:
-        return (
-            f"{asked} from {hours:.2f} h of footage: even without an alarm that takes {limit.least_hours:.2f} h: "
-            "record more, or raise the limit"
-        )
-    return (
-        f"{asked}: with the highest threshold, {strictest.gate.high:g}, {strictest.alarms} alarms were raised in "
-        f"{hours:.2f} h, and the rate may be {strictest.bound:.2f}: raise the limit, or see what they show"
-    )
+    found = f"with the highest threshold, {strictest.gate.high:g}, there were {strictest.observed}"
+    if strictest.alarms == 0:
+        return f"{asked}: {found}, and it takes {limit.least_hours:.2f} h: record more, or raise the limit"
+    rate = f"the rate may be {strictest.bound:.2f}"
+    return f"{asked}: {found}, and {rate}: raise the limit, record more, or see what they show"
 
 
-def _count_alarms(
+def _count(
     segmenter: ViewProbabilitySource, video: Video, gates: Sequence[ConfidenceGate], alarm: str | None
-) -> tuple[list[int], int]:
-    """Returns how many alarms each gate raises, and in how many frames the camera stood."""
+) -> tuple[Int64[np.ndarray, "gates"], Int64[np.ndarray, "gates"]]:
+    """Returns how many alarms each gate raises, and in how many frames it could raise one."""
     configs = [WatchConfig(rule=gate, alarm=alarm_config(alarm, gate)) for gate in gates]
     watchers = [Watcher(config, video.frames_per_second) for config in configs]
     camera = CameraMotion(CameraMotionConfig(), video.frames_per_second)  # the same for all
     moved: list[bool] = []
-    counts, standing = [0] * len(gates), 0
+    raised, armed = np.zeros(len(gates), np.int64), np.zeros(len(gates), np.int64)
 
     def starts_view(frame: Frame) -> bool:
         moved.append(camera.push(frame))
@@ -184,8 +209,8 @@ def _count_alarms(
     frames = tqdm(video, total=video.frame_count or None, desc=f"calibrate {video.name}", unit=" frames", disable=None)
     for probability in segmenter.probabilities(frames, starts_view=starts_view):
         moves = moved.pop(0)
-        standing += not moves
         for index, watcher in enumerate(watchers):
             seen = watcher.judge(probability, moved=moves)
-            counts[index] += sum(event.news is News.ALARM_RAISED for event in seen.events)
-    return counts, standing
+            raised[index] += sum(event.news is News.ALARM_RAISED for event in seen.events)
+            armed[index] += seen.armed
+    return raised, armed

@@ -137,6 +137,7 @@ class AlarmStep(NamedTuple):
     alarm: Alarm | None  # that is on after this frame
     raised: bool = False  # by this frame
     ended: Alarm | None = None  # by this frame
+    armed: bool = False  # whether evidence enough, up to this frame, would have raised one
 
 
 class AlarmStream:
@@ -185,15 +186,17 @@ class AlarmStream:
         return self._end(Ending.VIDEO_ENDED)
 
     def _watch(self, row: FrameRow) -> AlarmStep:
-        evidence = self._evidence()
-        if len(evidence) < self._needed or row.time_s < self._last_evidence_s + self._config.refractory_s:
+        if len(self._window) < self._needed or row.time_s < self._last_evidence_s + self._config.refractory_s:
             return AlarmStep(None)
+        evidence = self._evidence()
+        if len(evidence) < self._needed:
+            return AlarmStep(None, armed=True)
         self._raised += 1
         self._alarm = _first_evidence(self._raised, evidence[0], row)
         for later in evidence[1:]:
             self._alarm = self._alarm.with_evidence(later, later.max_probability)
         self._place = evidence[-1].box
-        return AlarmStep(self._alarm, raised=True)
+        return AlarmStep(self._alarm, raised=True, armed=True)
 
     def _end(self, ending: Ending) -> Alarm | None:
         self._window.clear()

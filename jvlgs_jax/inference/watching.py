@@ -77,6 +77,8 @@ class Observation(NamedTuple):
         mask: 0/1.
         alarm: that is on.
         events: that happened at this frame, in order.
+        armed: whether a new alarm could be raised at this frame: none was on, no refractory time ran, the camera stood,
+            and since the beginning, movement or alarm before it there were as many frames as evidence takes.
     """
 
     row: FrameRow
@@ -84,6 +86,7 @@ class Observation(NamedTuple):
     mask: UInt8[np.ndarray, "h w"]
     alarm: Alarm | None
     events: tuple[Event, ...]
+    armed: bool
 
 
 class Watcher:
@@ -127,7 +130,7 @@ class Watcher:
         step = self._alarms.push(row, remaining=remaining, suspended=moved)
         events = (*_alarm_events(step), *self._suspend(row, moved=moved))
         row = row._replace(alarm=int(step.alarm is not None), suspended=int(moved))
-        return Observation(row, probability, mask, step.alarm, events)
+        return Observation(row, probability, mask, step.alarm, events, step.armed)
 
     def forget_ahead(self) -> None:
         """Drops what was seen in frames that were looked at ahead, which then never come."""

@@ -76,8 +76,8 @@ def describe_promise(folder: Path, alarm: str | None) -> dict[str, Any] | None:
     return {
         "false_alarms": f"at most {said['bound_per_hour']:g} an hour at {said['confidence']:.0%} confidence, on "
         "footage like that calibrated on",
-        "hours_of_footage": said["hours"],
-        "alarms_in_it": said["alarms"],
+        "hours_in_which_one_could_be_raised": said["hours"],
+        "alarms_in_them": said["alarms"],
     }
 
 

@@ -44,9 +44,20 @@ def test_the_plots_are_svg_with_their_numbers():
     assert tags.count("circle") == 16
     assert "calibration error 0.0" in words
     trials = [
-        GateAlarms(ConfidenceGate(low=0.1, high=high), count, 3.0 + count) for high, count in ((0.3, 5), (0.9, 0))
+        GateAlarms(ConfidenceGate(low=0.1, high=high), count, 2.5, 3.0 + count) for high, count in ((0.3, 5), (0.9, 0))
     ]
-    found = LeakFreeCalibration(chosen=trials[1], trials=trials, hours=2.5, limit=FalseAlarmLimit(per_hour=4.0))
+    found = LeakFreeCalibration(chosen=trials[1], trials=trials, limit=FalseAlarmLimit(per_hour=4.0))
     tags, words = _shapes(draw_false_alarms(found))
     assert tags.count("polyline") == 3
-    assert "in 2.50 h without a leak; chosen: 0.9" in words
+    assert "chosen: 0.9, with 0 in 2.50 h without a leak" in words
+    assert "8.4" in words  # 5 % above the largest bound
+
+
+def test_the_rates_of_gates_that_are_always_in_alarm_leave_room_for_the_others():
+    always = GateAlarms(ConfidenceGate(low=0.1, high=0.3), 1, 1e-5, 4.7e5)
+    seldom = GateAlarms(ConfidenceGate(low=0.1, high=0.9), 0, 2.5, 1.2)
+    found = LeakFreeCalibration(chosen=seldom, trials=[always, seldom], limit=FalseAlarmLimit(per_hour=4.0))
+    root = ET.fromstring(draw_false_alarms(found))
+    lines = [line.attrib["points"] for line in root.iter() if "points" in line.attrib]
+    assert min(float(point.split(",")[1]) for line in lines for point in line.split()) == 60.0  # cut off at the frame
+    assert "42" in [element.text for element in root.iter()]  # ten limits and 5 % at the top

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -59,6 +60,25 @@ def _push(rows, config):
 )
 def test_alarms_follow_a_timeline(timeline, expected):
     assert _run(timeline)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("timeline", "refractory_s", "expected"),
+    [
+        ("..........", 0.0, "--########"),  # no three frames are evidence before the third
+        ("XXXXXXXXXX", 0.0, "--#-------"),  # while an alarm is on, it raises no other
+        ("XXX.......", 0.0, "--#----###"),  # it ends at the fifth frame, and evidence begins anew
+        ("XXX.......", 0.6, "--#-----##"),  # last evidence at 0.2 s
+        ("....!.....", 0.0, "--##---###"),
+        ("XXXX!XXXXX", 0.0, "--#----#--"),
+    ],
+)
+def test_a_frame_is_armed_where_evidence_enough_would_have_raised_an_alarm(timeline, refractory_s, expected):
+    stream, shown = AlarmStream(replace(BRIEF, refractory_s=refractory_s), RATE), ""
+    for frame, letter in enumerate(timeline):
+        row = _row(frame, *_LETTERS[letter])
+        shown += "#" if stream.push(row, remaining=row.max_probability, suspended=letter == "!").armed else "-"
+    assert shown == expected
 
 
 def test_an_alarm_tells_its_beginning_peak_and_end():
