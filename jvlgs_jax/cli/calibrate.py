@@ -5,9 +5,10 @@ import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from jvlgs_jax.cli.scene_choice import add_scene_arguments, choose_scenes
+from jvlgs_jax.cli.needless import refuse_needless
+from jvlgs_jax.cli.scene_choice import SCENE_DEFAULTS, add_scene_arguments, choose_scenes
 from jvlgs_jax.data.video import open_video
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.leak_free import FalseAlarmLimit
@@ -17,6 +18,8 @@ from jvlgs_jax.inference.sources import find_videos
 
 if TYPE_CHECKING:
     from jvlgs_jax.interop.model_folder import ModelBundle
+
+MAX_FALSE_ALARMS = 0.01
 
 Choose = Callable[["ModelBundle", Path], str]
 """Chooses the gate of a model, writes it to a folder, and returns what to say of it."""
@@ -51,15 +54,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--max-false-alarms",
         type=float,
-        default=0.01,
         metavar="SHARE",
-        help="the largest share of leak-free frames that may raise an alarm (default: 0.01)",
+        help="with --data-dir: the largest share of leak-free frames that may raise an alarm (default: "
+        f"{MAX_FALSE_ALARMS:g})",
     )
     limit = FalseAlarmLimit()
     parser.add_argument(
         "--false-alarms-per-hour",
         type=float,
-        default=limit.per_hour,
         metavar="RATE",
         help=f"with --leak-free: the largest rate of false alarms (default: {limit.per_hour:g}); promising R at 95%% "
         "takes 3 / R hours of footage even without an alarm",
@@ -67,7 +69,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--confidence",
         type=float,
-        default=limit.confidence,
         metavar="SHARE",
         help=f"with --leak-free: how sure the rate must be (default: {limit.confidence:g})",
     )
@@ -109,6 +110,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _choose_labelled(args: argparse.Namespace) -> Choose:
+    others = dict.fromkeys(("false_alarms_per_hour", "confidence", "alarm"))
+    refuse_needless(args, others, "--data-dir counts frames with a mask, not alarms")
+    most = MAX_FALSE_ALARMS if args.max_false_alarms is None else args.max_false_alarms
     scenes, unlabelled = choose_scenes(args)
     if unlabelled:
         print(f"left out, as they have no truth: {', '.join(unlabelled)}", file=sys.stderr)
@@ -116,14 +120,17 @@ def _choose_labelled(args: argparse.Namespace) -> Choose:
     def choose(bundle: "ModelBundle", output: Path) -> str:
         from jvlgs_jax.runs.calibrated import calibrate_model
 
-        chosen = calibrate_model(bundle, scenes, output, max_false_alarms=args.max_false_alarms).chosen
+        chosen = calibrate_model(bundle, scenes, output, max_false_alarms=most).chosen
         return f"{chosen.gate}\nJ {chosen.j:.3f}, false alarms {chosen.false_alarm_rate:.2%}"
 
     return choose
 
 
 def _choose_leak_free(args: argparse.Namespace) -> Choose:
-    limit = FalseAlarmLimit(per_hour=args.false_alarms_per_hour, confidence=args.confidence, alarm=args.alarm)
+    others = SCENE_DEFAULTS | {"max_false_alarms": None}
+    refuse_needless(args, others, "--leak-free counts alarms an hour in all of its footage, which has no labels")
+    asked: dict[str, Any] = {"per_hour": args.false_alarms_per_hour, "confidence": args.confidence, "alarm": args.alarm}
+    limit = FalseAlarmLimit(**{name: value for name, value in asked.items() if value is not None})
     alarm_config(args.alarm, ConfidenceGate())  # complains before a model is loaded
     videos = [open_video(source) for source in find_videos(args.leak_free).values()]
 

@@ -10,7 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from jvlgs_jax.cli.scene_choice import add_scene_arguments, choose_scenes
+from jvlgs_jax.cli.needless import refuse_needless
+from jvlgs_jax.cli.scene_choice import SCENE_DEFAULTS, add_scene_arguments, choose_scenes
 from jvlgs_jax.cli.use_arguments import add_checkpoint_argument, add_use_arguments, check_use
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.suite import read_suite
@@ -64,10 +65,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _follow(args: argparse.Namespace) -> int:
-    _check_layout(args, "--follow scores what the training's config says")
-    for name in ("suite", "dataset", "threshold", "split", "scenes", "prompts", "rule", "baselines", "output"):
-        if getattr(args, name):
-            raise UserError(f"--follow scores what the training's config says: leave --{name} out")
+    others = {"suite": None, "prompts": None, "rule": None, "baselines": False, "output": None}
+    refuse_needless(args, SCENE_DEFAULTS | others, "--follow scores what the training's config says")
 
     from jvlgs_jax.runs.follow import follow_training
 
@@ -75,16 +74,8 @@ def _follow(args: argparse.Namespace) -> int:
     return 0
 
 
-def _check_layout(args: argparse.Namespace, reason: str) -> None:
-    if args.layout != "auto":
-        raise UserError(f"{reason}: leave --layout out")
-
-
 def _suite(args: argparse.Namespace) -> int:
-    _check_layout(args, "--suite says which data to score on")
-    for name in ("data_dir", "dataset", "threshold", "split", "scenes"):
-        if getattr(args, name):
-            raise UserError(f"--suite says which data to score on: leave --{name.replace('_', '-')} out")
+    refuse_needless(args, {"data_dir": None, **SCENE_DEFAULTS}, "--suite says which data to score on")
     datasets = read_suite(args.suite)
     _make_folder(args.output)
 

@@ -1,8 +1,11 @@
 """The arguments that choose labelled scenes in --data-dir."""
 
 import argparse
+from typing import Any
 
 from jvlgs_jax.evaluation.scenes import LabelledScenes, labelled_scenes
+
+SCENE_DEFAULTS: dict[str, Any] = {"dataset": None, "layout": "auto", "threshold": None, "split": None, "scenes": None}
 
 
 def add_scene_arguments(parser: argparse._ActionsContainer) -> None:
@@ -10,7 +13,9 @@ def add_scene_arguments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument(
         "--dataset", metavar="NAME", help="which of the datasets that `jvlgs prepare` has put there; default: raw files"
     )
-    parser.add_argument("--layout", default="auto", help="of raw files: one of docs/data.md, or auto (default)")
+    parser.add_argument(
+        "--layout", default=SCENE_DEFAULTS["layout"], help="of raw files: one of docs/data.md, or auto (default)"
+    )
     parser.add_argument(
         "--threshold", type=int, metavar="GREY", help="of raw files: truth above it is gas (default: the layout's own)"
     )

@@ -134,6 +134,7 @@ def test_a_suite_scores_every_dataset_and_names_those_it_cannot(dataset, tmp_pat
         (("--data-dir", "data", "--output", "out"), "--suite says which data to score on: leave --data-dir out"),
         (("--split", "all", "--output", "out"), "--suite says which data to score on: leave --split out"),
         (("--layout", "cgd", "--output", "out"), "--suite says which data to score on: leave --layout out"),
+        (("--threshold", "0", "--output", "out"), "--suite says which data to score on: leave --threshold out"),
         ((), "--output=PATH is missing"),
     ],
 )
