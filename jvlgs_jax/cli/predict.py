@@ -25,6 +25,7 @@ from jvlgs_jax.data.printable import printable
 from jvlgs_jax.data.sampling import Direction
 from jvlgs_jax.data.video import Video
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.postprocess import NamedRule
 from jvlgs_jax.inference.watching import Event, WatchConfig
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
     tell_all = partial(print, file=sys.stderr if args.jsonl else sys.stdout)
     alarms = 0
     for name, (video, output, watched) in chosen.items():
-        origin = {"model": model, **_describe_regions(args.regions, watched), **_describe_promise(args)}
+        origin = {"model": model, **_describe_regions(args.regions, watched), **_describe_promise(args, rule)}
         say = partial(_say, name, video) if args.jsonl else tell_nobody
         try:
             with _ended_by_signals(video, args.duration):
@@ -202,14 +203,14 @@ def _describe_regions(regions: Path | None, watched: Watched | None) -> dict[str
     return {} if watched is None else {"regions": describe_regions(str(regions), watched)}
 
 
-def _describe_promise(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
+def _describe_promise(args: argparse.Namespace, rule: NamedRule) -> dict[str, dict[str, Any]]:
     """What is known of the false alarms, where the model and its own gate are used as they were calibrated."""
     from jvlgs_jax.runs.calibrated import describe_promise
 
     otherwise = (args.rule, args.prompts, args.mode, args.camera)
     if args.checkpoint is None or any(choice is not None for choice in otherwise):
         return {}
-    promise = describe_promise(args.checkpoint, args.alarm)
+    promise = describe_promise(args.checkpoint, rule, args.alarm)
     return {} if promise is None else {"calibration": promise}
 
 

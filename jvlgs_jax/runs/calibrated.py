@@ -12,7 +12,7 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.calibration import Calibration, GateGrid, calibrate
 from jvlgs_jax.evaluation.calibration_plot import draw_false_alarms, draw_reliability
 from jvlgs_jax.evaluation.leak_free import FalseAlarmLimit, LeakFreeCalibration, calibrate_leak_free
-from jvlgs_jax.inference.postprocess import ConfidenceGate, describe_rule, rule_from
+from jvlgs_jax.inference.postprocess import ConfidenceGate, NamedRule, describe_rule, rule_from
 from jvlgs_jax.inference.replacement import replacement
 from jvlgs_jax.inference.segmenter import Segmenter
 from jvlgs_jax.interop.model_folder import CALIBRATION, ModelBundle, save_model, save_rule
@@ -65,13 +65,16 @@ def read_calibration(folder: Path) -> dict[str, Any] | None:
         raise UserError(f"{path}: damaged ({error}): calibrate again, or remove it") from error
 
 
-def describe_promise(folder: Path, alarm: str | None) -> dict[str, Any] | None:
+def describe_promise(folder: Path, rule: NamedRule, alarm: str | None) -> dict[str, Any] | None:
     """Returns what results say of the false alarms that a model folder's gate was calibrated for, as JSON's types.
 
-    None where it was not calibrated so, or not with these settings of alarms.
+    None where it was not calibrated so, or not with this rule and these settings of alarms: the folder's own rule may
+    have been changed since by hand, or by a calibration that was killed before it could say so.
     """
     said = read_calibration(folder)
     if said is None or said.get("kind") != "leak_free" or said["alarm"] != alarm:
+        return None
+    if said.get("rule") != describe_rule(rule):
         return None
     return {
         "false_alarms": f"at most {said['bound_per_hour']:g} an hour at {said['confidence']:.0%} confidence, on "

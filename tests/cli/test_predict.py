@@ -10,7 +10,7 @@ from cli.stand_in import QUICK, Brightness, black_images, events, gas, predict, 
 from jvlgs_jax.cli import model_choice
 from jvlgs_jax.data.sampling import Direction
 from jvlgs_jax.inference import provenance, segmenter
-from jvlgs_jax.inference.postprocess import mask_rule
+from jvlgs_jax.inference.postprocess import describe_rule, mask_rule
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +95,7 @@ def test_the_report_says_what_false_alarms_the_gate_was_calibrated_for(tmp_path,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model").mkdir()
     said = {"kind": "leak_free", "alarm": None, "bound_per_hour": 0.9, "confidence": 0.95, "hours": 3.3, "alarms": 0}
+    said["rule"] = describe_rule(mask_rule("confidence_gate"))
     (tmp_path / "model" / "calibration.json").write_text(json.dumps(said))
     clip = white_square(tmp_path / "clip.mp4")
     assert predict(clip, tmp_path / "out") == 0
@@ -104,6 +105,9 @@ def test_the_report_says_what_false_alarms_the_gate_was_calibrated_for(tmp_path,
     for other in (QUICK, ("--rule", "confidence_gate:low=0.2"), ("--prompts=fog",), ("--camera=shift=1",)):
         assert predict(clip, tmp_path / "out", *other) == 0
         assert "calibration" not in events(tmp_path / "out")
+    (tmp_path / "model" / "calibration.json").write_text(json.dumps(said | {"rule": said["rule"] | {"high": 0.6}}))
+    assert predict(clip, tmp_path / "out") == 0
+    assert "calibration" not in events(tmp_path / "out")  # the promise is for another gate than the model's own
     (tmp_path / "model" / "calibration.json").write_text("{")
     assert predict(clip, tmp_path / "out") == 2
     assert "calibration.json: damaged" in capsys.readouterr().err

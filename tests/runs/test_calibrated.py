@@ -7,6 +7,7 @@ import pytest
 from flax import nnx
 
 from jvlgs_jax.cli.main import main
+from jvlgs_jax.inference.postprocess import ConfidenceGate, MinMaxOpening, describe_rule
 from jvlgs_jax.inference.segmenter import same_view
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model
 from jvlgs_jax.interop.parameters import flatten, replace
@@ -119,3 +120,17 @@ def test_footage_without_leaks_is_enough(model, data, monkeypatch, capsys):
     said = json.loads((model / "calibration.json").read_text())
     assert (said["kind"], said["per_hour"], said["alarm"]) == ("leak_free", 33000.0, "window_s=0.2")
     assert "<svg" in (model / "calibration.svg").read_text()
+
+
+def test_a_promise_is_for_the_gate_and_the_alarms_that_it_was_made_with(tmp_path):
+    gate = ConfidenceGate(low=0.3, high=0.7)
+    said = {"kind": "leak_free", "alarm": None, "bound_per_hour": 0.9, "confidence": 0.95, "hours": 3.3, "alarms": 0}
+    path = tmp_path / calibrated.CALIBRATION
+    path.write_text(json.dumps(said | {"rule": describe_rule(gate)}))
+    promise = calibrated.describe_promise(tmp_path, gate, None)
+    assert promise["false_alarms"].startswith("at most 0.9 an hour at 95% confidence")
+    assert (promise["hours_in_which_one_could_be_raised"], promise["alarms_in_them"]) == (3.3, 0)
+    others = [(ConfidenceGate(low=0.3, high=0.6), None), (gate, "window_s=2"), (MinMaxOpening(), None)]
+    assert [calibrated.describe_promise(tmp_path, *other) for other in others] == [None] * 3
+    path.write_text(json.dumps(said))
+    assert calibrated.describe_promise(tmp_path, gate, None) is None
