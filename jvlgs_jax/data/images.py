@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, UInt8, UInt16
 
+from jvlgs_jax.data.hidden import visible
 from jvlgs_jax.data.natural_order import natural_key
 from jvlgs_jax.errors import UserError
 
@@ -22,11 +23,11 @@ RawPixels = UInt8[np.ndarray, "h w c"] | UInt16[np.ndarray, "h w 1"]  # as the c
 
 
 def list_images(folder: Path) -> tuple[Path, ...]:
-    """Returns the images of `folder` in natural order; none where there is no such folder.
+    """Returns the images of `folder` in natural order, but hidden ones; none where there is no such folder.
 
     UserError for a link to an image that is not there.
     """
-    named = [path for path in folder.glob("*") if path.suffix.lower() in IMAGE_SUFFIXES]
+    named = [path for path in visible(folder.glob("*")) if path.suffix.lower() in IMAGE_SUFFIXES]
     found = [path for path in named if not path.is_dir()]
     for path in found:
         if not path.exists():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from jvlgs_jax.data.hidden import is_hidden, visible
 from jvlgs_jax.data.natural_order import natural_key
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.scenes import LabelledScenes, labelled_scenes
@@ -43,14 +44,15 @@ class SuiteDataset:
     def state(self) -> str:
         """Returns a hash of the names, sizes and times of the dataset's files, which tells at once whether it changed.
 
-        Hidden files do not count.
+        Hidden files and folders do not count.
         """
         top = self.path if self.dataset is None else self.path / self.dataset
         found = []
-        for folder, _, names in os.walk(top, followlinks=True):
+        for folder, folders, names in os.walk(top, followlinks=True):
+            folders[:] = [name for name in folders if not is_hidden(name)]  # those left in are walked
             for name in names:
                 file = Path(folder, name)
-                if not name.startswith(".") and file.is_file():
+                if not is_hidden(name) and file.is_file():
                     about = file.stat()
                     found.append((str(file.relative_to(top)), about.st_size, about.st_mtime_ns))
         return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
@@ -63,7 +65,7 @@ def read_suite(path: Path) -> list[SuiteDataset]:
     and "path" are needed and the other fields of `SuiteDataset` may be given. UserError names the entry that is wrong.
     """
     if path.is_dir():
-        folders = [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+        folders = [entry for entry in visible(path.iterdir()) if entry.is_dir()]
         if not folders:
             raise UserError(f"{path}: no folder in this suite: it should hold a folder for each dataset")
         ordered = sorted(folders, key=lambda folder: natural_key(folder.name))
@@ -98,6 +100,6 @@ def _dataset(file: Path, number: int, entry: Any) -> SuiteDataset:
     for key in ("name", "path"):
         if not entry.get(key):
             raise UserError(f"{where}: {key} is missing: write {_FILE_FORM}")
-    if Path(entry["name"]).name != entry["name"] or entry["name"].startswith("."):
+    if Path(entry["name"]).name != entry["name"] or is_hidden(entry["name"]):
         raise UserError(f"{where}: name is {entry['name']!r}, but its results go to a folder of this name")
     return SuiteDataset(**entry | {"path": file.parent / entry["path"]})

@@ -3,8 +3,10 @@
 import os
 from collections import Counter
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
+from jvlgs_jax.data.hidden import is_hidden, visible
 from jvlgs_jax.data.images import IMAGE_SUFFIXES
 from jvlgs_jax.data.natural_order import natural_key
 from jvlgs_jax.data.video import VIDEO_SUFFIXES
@@ -22,7 +24,7 @@ def find_videos(path: Path) -> dict[str, Path]:
     folders), or a list: a .txt file with the path of a video a line, relative to its own folder; lines that begin with
     # say nothing. A video is a video file or a folder of images. Its name is the file's without its suffix; what two
     would share is told apart by the suffix or by the folders that hold them. What a prediction wrote, or had begun to
-    write, is a video only where `path` or a list names it.
+    write, and what is hidden, is a video only where `path` or a list names it.
 
     UserError for a missing path, a folder or pattern without videos, a folder with images beside videos, and a line
     of a list that is not there, by its number.
@@ -37,7 +39,7 @@ def find_videos(path: Path) -> dict[str, Path]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    entries = sorted(folder.iterdir(), key=lambda entry: natural_key(entry.name))
+    entries = sorted(visible(folder.iterdir()), key=lambda entry: natural_key(entry.name))
     videos = [entry for entry in entries if _is_video(entry)]
     if _holds_images(folder):
         if videos:
@@ -51,14 +53,21 @@ def _inside(folder: Path) -> list[Path]:
 def _matching(pattern: Path) -> list[Path]:
     root = Path(pattern.anchor)
     try:
-        matches = sorted(root.glob(str(pattern.relative_to(root))), key=lambda path: natural_key(str(path)))
+        found = [path for path in root.glob(str(pattern.relative_to(root))) if not _is_hidden_to(pattern, path)]
     except ValueError as error:  # such as a** before Python 3.13
         raise UserError(f"{pattern}: no pattern of files ({error}): write ** as a folder of its own") from error
+    matches = sorted(found, key=lambda path: natural_key(str(path)))
     videos = [match for match in matches if _is_video(match)]
     if not videos:
-        found = "nothing matches" if not matches else f"{matches[0]} is no video file and no folder of images"
-        raise UserError(f"{pattern}: no video ({found}): check the pattern, and put it in quotes")
+        reason = "nothing matches" if not matches else f"{matches[0]} is no video file and no folder of images"
+        raise UserError(f"{pattern}: no video ({reason}): check the pattern, and put it in quotes")
     return videos
+
+
+def _is_hidden_to(pattern: Path, match: Path) -> bool:
+    """Whether the match, or a folder above it, is hidden and met by no part of the pattern that begins with a dot."""
+    named = [part for part in pattern.parts if is_hidden(part)]
+    return any(is_hidden(part) and not any(fnmatchcase(part, of) for of in named) for part in match.parts)
 
 
 def _listed(file: Path) -> list[Path]:
@@ -110,7 +119,7 @@ def _is_result(path: Path) -> bool:
 
 
 def _holds_images(path: Path) -> bool:
-    return path.is_dir() and any(_has_suffix(entry, IMAGE_SUFFIXES) for entry in path.iterdir())
+    return path.is_dir() and any(_has_suffix(entry, IMAGE_SUFFIXES) for entry in visible(path.iterdir()))
 
 
 def _has_suffix(path: Path, suffixes: frozenset[str]) -> bool:

@@ -47,6 +47,13 @@ def test_numbers_that_are_no_temperatures_are_refused(values, words):
         temperature_levels(np.array([values], np.float32), PATH)
 
 
+def test_hidden_files_are_no_images(tmp_path):
+    for name in ("0.png", "._0.png", ".1.png"):
+        (tmp_path / name).touch()
+    (tmp_path / ".#0.png").symlink_to("lock")
+    assert [path.name for path in list_images(tmp_path)] == ["0.png"]
+
+
 def test_a_folder_is_no_image_and_a_link_to_nothing_is_refused_by_name(tmp_path):
     for name in ("10.png", "2.PNG", "notes.txt"):
         (tmp_path / name).touch()

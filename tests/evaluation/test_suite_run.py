@@ -63,6 +63,8 @@ def test_results_of_data_that_has_changed_are_not_taken_for_those_of_the_new(sui
 def test_hidden_files_and_links_to_nothing_do_not_count(suite, brightness, tmp_path):
     run(suite, brightness, tmp_path / "out")
     (suite / "one" / ".hidden").touch()
+    (suite / "one" / ".cache").mkdir()
+    (suite / "one" / ".cache" / "thumb.png").touch()
     (suite / "one" / "gone.png").symlink_to(tmp_path / "gone.png")
     assert run(suite, brightness, tmp_path / "out")[1][0] == "one: scored before"
 

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from jvlgs_jax.errors import UserError
@@ -49,6 +51,30 @@ def test_results_of_predictions_are_no_videos(tmp_path):
     site = tmp_path / "site"
     assert list(find_videos(site / "**" / "*").values()) == [site / "north" / "cam.mp4", site / "south" / "overlay.mp4"]
     assert find_videos(site / "out" / "overlay.mp4") == {"overlay": site / "out" / "overlay.mp4"}
+
+
+HIDDEN = ("._a.mp4", ".ipynb_checkpoints/0.png", "frames/._0.png")
+
+
+def test_what_is_hidden_in_a_folder_or_below_a_pattern_is_no_video(tmp_path):
+    _touch(tmp_path, "a.mp4", "frames/0.png", "only/._0.png", ".trash/b.mp4", *HIDDEN)
+    for path in (tmp_path, tmp_path / "*", tmp_path / "**" / "*"):
+        assert list(find_videos(path)) == ["a", "frames"]
+    _touch(tmp_path, "._b.avi")
+    with pytest.raises(UserError, match=r"\*\.avi: no video \(nothing matches\)"):
+        find_videos(tmp_path / "*.avi")
+
+
+def test_what_is_hidden_is_a_video_where_it_is_named(tmp_path, monkeypatch):
+    _touch(tmp_path, "a.mp4", ".trash/b.mp4", ".trash/in/c.mp4", *HIDDEN)
+    (tmp_path / "list.txt").write_text("._a.mp4\n.ipynb_checkpoints\n")
+    assert list(find_videos(tmp_path / "._a.mp4")) == ["._a"]
+    assert list(find_videos(tmp_path / ".ipynb_checkpoints")) == [".ipynb_checkpoints"]
+    assert list(find_videos(tmp_path / "list.txt")) == ["._a", ".ipynb_checkpoints"]
+    assert list(find_videos(tmp_path / ".trash" / "**" / "*.mp4")) == ["b", "c"]
+    assert list(find_videos(tmp_path / ".*.mp4")) == ["._a"]
+    monkeypatch.chdir(tmp_path / "frames")
+    assert list(find_videos(Path("../*.mp4"))) == ["a"]
 
 
 @pytest.mark.parametrize(

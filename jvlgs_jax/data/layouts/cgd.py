@@ -3,6 +3,7 @@
 import hashlib
 from pathlib import Path
 
+from jvlgs_jax.data.hidden import visible
 from jvlgs_jax.data.layouts.masks import MaskFiles
 from jvlgs_jax.data.layouts.pictures import ImagePictures
 from jvlgs_jax.data.layouts.scene_files import SceneFiles
@@ -15,7 +16,7 @@ DEFAULT_THRESHOLD = 128
 
 def is_cgd(root: Path) -> bool:
     """Whether `root` holds pairs of images."""
-    return any(root.glob("images/*/gas.png"))
+    return any(visible(path.parent for path in root.glob("images/*/gas.png")))
 
 
 def find_cgd(root: Path, *, threshold: int = DEFAULT_THRESHOLD) -> list[SceneFiles]:
@@ -24,7 +25,8 @@ def find_cgd(root: Path, *, threshold: int = DEFAULT_THRESHOLD) -> list[SceneFil
     Planes that subtract the past then see what the dataset is about. Scenes with the same background file share a
     group. UserError for a root without pairs.
     """
-    folders = sorted((path for path in (root / "images").glob("*") if path.is_dir()), key=lambda p: natural_key(p.name))
+    entries = visible((root / "images").glob("*"))
+    folders = sorted((path for path in entries if path.is_dir()), key=lambda path: natural_key(path.name))
     if not folders:
         raise UserError(f"{root}: no images/<id> folder: give the folder that holds images/ and labels/")
     return [_scene(root, folder, threshold) for folder in folders]

@@ -10,6 +10,7 @@
 
 from pathlib import Path
 
+from jvlgs_jax.data.hidden import visible
 from jvlgs_jax.data.images import list_images
 from jvlgs_jax.data.layouts.masks import HALF_GREY, MaskFiles, VideoTruth, masks_by_name
 from jvlgs_jax.data.layouts.pictures import ImagePictures, VideoPictures
@@ -84,9 +85,9 @@ def _name(path: Path) -> str:
 
 
 def _videos(root: Path) -> list[Path]:
-    return [path for path in root.glob("*") if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
+    return [path for path in visible(root.glob("*")) if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
 
 
 def _folders(root: Path) -> list[Path]:
-    candidates = (path for path in root.glob("*") if path.is_dir() and path.name != MASKS)
+    candidates = (path for path in visible(root.glob("*")) if path.is_dir() and path.name != MASKS)
     return [path for path in candidates if (path / "images").is_dir() or list_images(path)]

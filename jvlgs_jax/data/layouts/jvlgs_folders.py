@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from jvlgs_jax.data.hidden import visible
 from jvlgs_jax.data.images import list_images
 from jvlgs_jax.data.layouts.masks import HALF_GREY, masks_by_name
 from jvlgs_jax.data.layouts.pictures import ImagePictures
@@ -58,4 +59,4 @@ def scenes_in(
 
 def scene_folders(root: Path) -> list[Path]:
     """Returns the folders in `root` that have an `images` folder, in natural order."""
-    return sorted((path.parent for path in root.glob("*/images")), key=lambda path: natural_key(path.name))
+    return sorted(visible(path.parent for path in root.glob("*/images")), key=lambda path: natural_key(path.name))

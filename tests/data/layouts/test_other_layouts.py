@@ -112,6 +112,22 @@ def test_gas_folder_takes_videos_and_frames_with_masks_and_without(tmp_path, wri
     }
 
 
+def test_what_is_hidden_is_no_scene_and_no_truth(tmp_path, write_image):
+    for scene in ("yard", ".ipynb_checkpoints"):
+        write_image(tmp_path / "frames" / scene / "1.png", 90)
+        for kind in ("images", "masks"):
+            write_image(tmp_path / "folders" / "train" / scene / kind / "1.png", 200)
+        for name in ("bg", "gas"):
+            write_image(tmp_path / "pairs" / "images" / scene / f"{name}.png", 90)
+    (tmp_path / "frames" / "._film.mp4").touch()
+    for place in ("frames/yard", "folders/train/yard/images", "folders/train/yard/masks"):
+        (tmp_path / place / "._1.png").write_bytes(b"of a Mac")
+    write_image(tmp_path / "pairs" / "labels" / "yard" / "gt.png", 255 * GAS)
+    assert [scene.name for scene in load_scenes(tmp_path / "frames", "gas_folder")] == ["yard"]
+    assert [scene.name for scene in load_scenes(tmp_path / "folders", "igs_few")] == ["train/yard"]
+    assert [scene.name for scene in load_scenes(tmp_path / "pairs", "cgd")] == ["yard"]
+
+
 def test_a_folder_of_frames_is_one_scene(tmp_path, write_image):
     write_image(tmp_path / "yard" / "1.png", 90)
     (scene,) = load_scenes(tmp_path / "yard")
