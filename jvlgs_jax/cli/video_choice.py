@@ -11,7 +11,7 @@ from jaxtyping import Bool
 from jvlgs_jax.data.live import LiveVideo, is_live, open_live
 from jvlgs_jax.data.video import Video, open_video
 from jvlgs_jax.errors import UserError
-from jvlgs_jax.inference.output_folder import prepare_output
+from jvlgs_jax.inference.output_folder import check_apart, prepare_output
 from jvlgs_jax.inference.regions import Regions, load_regions
 from jvlgs_jax.inference.sources import find_videos
 
@@ -68,7 +68,7 @@ def choose_videos(args: argparse.Namespace, notice: Notice) -> tuple[dict[str, C
             notice(f"error: {error}")
     if not chosen:
         raise UserError(f"{args.path}: none of {len(sources)} videos can be segmented: the reasons are above")
-    prepare_output(args.output, Path(args.path))
+    check_apart(args.output, Path(args.path))
     for name, each in chosen.items():
         prepare_output(each.output, sources[name])
     return chosen, [name for name in sources if name not in chosen]

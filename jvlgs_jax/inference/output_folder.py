@@ -12,14 +12,22 @@ PARQUET = "frames.parquet"  # only where it is asked for
 UNFINISHED = ".unfinished"  # holds them until they are whole
 
 
+def check_apart(output: Path, source: Path) -> None:
+    """UserError where results in the folder `output` would replace their input `source`."""
+    with writing_to(output):
+        if _real(source) in map(_real, (output, output / MASKS, output / OVERLAY)):
+            raise UserError(f"{output}: results here would replace the input {source}: choose another output folder")
+
+
 def prepare_output(output: Path, source: Path | None) -> None:
     """Makes the folder `output`, or raises the UserError that says why the results of `source` must not go there.
 
-    None: a live input, which no results could replace.
+    It is the folder of one video: that of several has a folder in it for each. None: a live input, which no results
+    could replace.
     """
+    if source is not None:
+        check_apart(output, source)
     with writing_to(output):
-        if source is not None and _real(source) in map(_real, (output, output / MASKS, output / OVERLAY)):
-            raise UserError(f"{output}: results here would replace the input {source}: choose another output folder")
         if (output / MASKS).exists() and not (output / TABLE).exists():
             raise UserError(
                 f"{output / MASKS}: holds masks that no prediction wrote ({TABLE} is missing): choose another output "

@@ -91,6 +91,20 @@ def test_a_video_is_not_segmented_again_until_it_or_a_setting_changes(tmp_path, 
     assert (output / "b" / "overlay.mp4").exists()
 
 
+def test_a_video_may_be_called_like_a_part_of_the_results(tmp_path, capsys):
+    """The folder over those of the videos holds no results, whatever the videos are called."""
+    for name in ("masks", "overlay"):
+        white_square(tmp_path / "site" / f"{name}.mp4")
+    output = tmp_path / "out"
+    for _ in range(2):
+        assert predict(tmp_path / "site", output) == 0
+    assert capsys.readouterr().err.count("holds these results already") == 2
+    assert [gas(output / name) for name in ("masks", "overlay")] == [["1"] * 3] * 2
+    (output / "masks" / "frames.csv").unlink()
+    assert predict(tmp_path / "site", output) == 2
+    assert f"{output}/masks/masks: holds masks that no prediction wrote" in capsys.readouterr().err
+
+
 def test_a_pattern_gives_a_folder_for_each_video_it_matches(tmp_path):
     white_square(tmp_path / "north" / "cam.mp4")
     white_square(tmp_path / "south" / "cam.mp4", number=2)
