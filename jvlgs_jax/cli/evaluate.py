@@ -76,7 +76,7 @@ def _follow(args: argparse.Namespace) -> int:
 
 def _suite(args: argparse.Namespace) -> int:
     refuse_needless(args, {"data_dir": None, **SCENE_DEFAULTS}, "--suite says which data to score on")
-    datasets = read_suite(args.suite)
+    datasets = read_suite(args.suite, args.output)
     _make_folder(args.output)
 
     # Imported here, so that help and bad paths need not wait for JAX.

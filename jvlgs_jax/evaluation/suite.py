@@ -58,14 +58,17 @@ class SuiteDataset:
         return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
 
 
-def read_suite(path: Path) -> list[SuiteDataset]:
+def read_suite(path: Path, output: Path) -> list[SuiteDataset]:
     """Returns the datasets of a suite: those of a suite file, or one for each sub-folder of a folder, in natural order.
+
+    The folder `output` is for results, and no dataset where it lies among them.
 
     A suite file is JSON, {"datasets": [{"name": ..., "path": ..., "layout": ..., "split": ...}, ...]}, in which "name"
     and "path" are needed and the other fields of `SuiteDataset` may be given. UserError names the entry that is wrong.
     """
     if path.is_dir():
-        folders = [entry for entry in visible(path.iterdir()) if entry.is_dir()]
+        results = output.resolve()
+        folders = [entry for entry in visible(path.iterdir()) if entry.is_dir() and entry.resolve() != results]
         if not folders:
             raise UserError(f"{path}: no folder in this suite: it should hold a folder for each dataset")
         ordered = sorted(folders, key=lambda folder: natural_key(folder.name))

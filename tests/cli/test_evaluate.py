@@ -128,6 +128,13 @@ def test_a_suite_scores_every_dataset_and_names_those_it_cannot(dataset, tmp_pat
     assert "site: scored before\nlost: 2 videos\n" in capsys.readouterr().out
 
 
+def test_a_suite_may_hold_its_own_results(dataset, bright_is_gas, capsys):
+    root = dataset.parent
+    for _ in range(2):
+        assert suite(root, root / "out") == 0
+    assert "dataset: scored before\n" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

@@ -1,16 +1,31 @@
 import json
+from pathlib import Path
 
 import pytest
 
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.suite import SuiteDataset, read_suite
 
+OUTPUT = Path("elsewhere")
+
 
 def test_each_folder_is_a_dataset_in_natural_order(tmp_path):
     for name in ("site10", "site2", ".cache"):
         (tmp_path / name).mkdir()
     (tmp_path / "notes.txt").touch()
-    assert read_suite(tmp_path) == [SuiteDataset(name=name, path=tmp_path / name) for name in ("site2", "site10")]
+    datasets = [SuiteDataset(name=name, path=tmp_path / name) for name in ("site2", "site10")]
+    assert read_suite(tmp_path, OUTPUT) == datasets
+
+
+def test_the_folder_for_results_is_no_dataset(tmp_path, monkeypatch):
+    for name in ("site", "out"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path)
+    for output in (tmp_path / "out", Path("out"), Path("site/../out")):
+        assert [dataset.name for dataset in read_suite(tmp_path, output)] == ["site"]
+    (tmp_path / "site").rmdir()
+    with pytest.raises(UserError, match="no folder in this suite"):
+        read_suite(tmp_path, tmp_path / "out")
 
 
 def test_a_file_names_datasets_beside_itself_or_anywhere(tmp_path):
@@ -20,7 +35,7 @@ def test_a_file_names_datasets_beside_itself_or_anywhere(tmp_path):
         {"name": "theirs", "path": "/data/records", "dataset": "simgas", "split": "grouped/0"},
     ]
     file.write_text(json.dumps({"datasets": entries}))
-    ours, theirs = read_suite(file)
+    ours, theirs = read_suite(file, OUTPUT)
     assert (ours.path, ours.layout, ours.split) == (tmp_path / "clips", "jvlgs", None)
     assert (str(theirs.path), theirs.dataset, theirs.split) == ("/data/records", "simgas", "grouped/0")
 
@@ -42,11 +57,11 @@ def test_a_file_names_datasets_beside_itself_or_anywhere(tmp_path):
 def test_a_wrong_file_says_what_is_wrong(tmp_path, text, words):
     (tmp_path / "suite.json").write_text(text)
     with pytest.raises(UserError, match=words):
-        read_suite(tmp_path / "suite.json")
+        read_suite(tmp_path / "suite.json", OUTPUT)
 
 
 def test_there_must_be_something(tmp_path):
     with pytest.raises(UserError, match="no folder in this suite"):
-        read_suite(tmp_path)
+        read_suite(tmp_path, OUTPUT)
     with pytest.raises(UserError, match="no such suite"):
-        read_suite(tmp_path / "missing")
+        read_suite(tmp_path / "missing", OUTPUT)

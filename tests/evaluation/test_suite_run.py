@@ -13,7 +13,7 @@ RULE = ConfidenceGate()
 
 def run(suite, segmenter, output, settings=SETTINGS):
     said = []
-    return run_suite(read_suite(suite), segmenter, RULE, settings, output, said.append), said
+    return run_suite(read_suite(suite, output), segmenter, RULE, settings, output, said.append), said
 
 
 def test_a_damaged_dataset_does_not_stop_the_others(suite, brightness, tmp_path):
