@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from math import isnan
 from pathlib import Path
 from typing import NamedTuple
@@ -17,12 +18,25 @@ MARKDOWN, CSV, JSON = "suite.md", "suite.csv", "suite.json"
 ALL_DATASETS, ALL_VIDEOS = "all datasets", "mean"
 
 
+class Over(StrEnum):
+    """What the numbers of a row are taken over."""
+
+    VIDEO = "video"
+    DATASET = "dataset"
+    SUITE = "suite"
+
+
 class SuiteRow(NamedTuple):
-    """The numbers of one method on one video, or over all videos of a dataset or of the suite ("mean")."""
+    """The numbers of one method on one video, or over all videos of a dataset or of the suite.
+
+    Of the latter two, `video` is "mean" and the suite's `dataset` "all datasets", as they are shown: a video or dataset
+    may be called so, too, and `over` tells them apart.
+    """
 
     dataset: str
     video: str
     method: str
+    over: Over
     numbers: Mapping[str, int | float]  # nan: there is nothing to take it from
 
 
@@ -103,7 +117,9 @@ class _Measured:
         records = [record for name in videos for record in self._records[method, name]]
         seconds = sum(self.seconds[method][name] for name in videos)
         numbers = _numbers(records, self.frames_per_second, seconds)
-        return SuiteRow(self.name, ALL_VIDEOS if video is None else video, method, numbers)
+        if video is None:
+            return SuiteRow(self.name, ALL_VIDEOS, method, Over.DATASET, numbers)
+        return SuiteRow(self.name, video, method, Over.VIDEO, numbers)
 
     def unique(self, method: str) -> list[FrameRecord]:
         videos = self.frames_per_second
@@ -116,7 +132,7 @@ def _row_over_all(every: Sequence[_Measured], method: str) -> SuiteRow:
     records = [record for measured in every for record in measured.unique(method)]
     rates = {f"{of.name}/{name}": rate for of in every for name, rate in of.frames_per_second.items()}
     seconds = sum(sum(of.seconds[method].values()) for of in every)
-    return SuiteRow(ALL_DATASETS, ALL_VIDEOS, method, _numbers(records, rates, seconds))
+    return SuiteRow(ALL_DATASETS, ALL_VIDEOS, method, Over.SUITE, _numbers(records, rates, seconds))
 
 
 def _numbers(
@@ -149,7 +165,7 @@ def _numbers(
 
 def means_table(rows: Sequence[SuiteRow]) -> str:
     """Returns the means as a Markdown table, a line for each dataset and method."""
-    means = [row for row in rows if row.video == ALL_VIDEOS]
+    means = [row for row in rows if row.over is not Over.VIDEO]
     return _markdown(("dataset", "method"), [(row.dataset, row.method, *_cells(row)) for row in means])
 
 
@@ -159,10 +175,10 @@ def save_suite(output: Path, rows: Sequence[SuiteRow], notes: Sequence[str]) -> 
         partial.write_text(_document(rows, notes), encoding="utf-8")
     with replacement(output / CSV) as partial, partial.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((*SuiteRow._fields[:3], *(column.number for column in _COLUMNS)))
+        writer.writerow((*SuiteRow._fields[:4], *(column.number for column in _COLUMNS)))
         for row in rows:
             values = [row.numbers[column.number] for column in _COLUMNS]
-            writer.writerow((*row[:3], *("" if isnan(value) else value for value in values)))
+            writer.writerow((*row[:4], *("" if isnan(value) else value for value in values)))
     with replacement(output / JSON) as partial:
         plain = [
             row._asdict() | {"numbers": {name: None if isnan(of) else of for name, of in row.numbers.items()}}
@@ -173,9 +189,10 @@ def save_suite(output: Path, rows: Sequence[SuiteRow], notes: Sequence[str]) -> 
 
 def _document(rows: Sequence[SuiteRow], notes: Sequence[str]) -> str:
     parts = ["# Suite", *notes, _LEGEND, means_table(rows)]
-    for dataset in dict.fromkeys(row.dataset for row in rows if row.video != ALL_VIDEOS):
-        videos = [row for row in rows if row.dataset == dataset and row.video != ALL_VIDEOS]
-        table = _markdown(("video", "method"), [(row.video, row.method, *_cells(row)) for row in videos])
+    videos = [row for row in rows if row.over is Over.VIDEO]
+    for dataset in dict.fromkeys(row.dataset for row in videos):
+        own = [(row.video, row.method, *_cells(row)) for row in videos if row.dataset == dataset]
+        table = _markdown(("video", "method"), own)
         parts += [f"## {dataset}", table]
     return "\n\n".join(parts) + "\n"
 

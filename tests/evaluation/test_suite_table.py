@@ -74,13 +74,32 @@ def test_one_dataset_needs_no_row_over_all():
     assert {row.dataset for row in rows} == {"one"}
 
 
+def test_a_video_and_datasets_called_like_the_means_are_none(tmp_path):
+    one = dataset("all datasets", [frame("mean", 0, tp=1), frame("b", 0)], {"mean": 0.1, "b": 0.1})
+    rows = suite_rows([one, dataset("mean", [frame("mean", 0)], {"mean": 0.1})])
+    of_model = [(*row[:2], row.over) for row in rows if row.method == "model"]
+    assert of_model == [
+        ("all datasets", "mean", "video"),
+        ("all datasets", "b", "video"),
+        ("all datasets", "mean", "dataset"),
+        ("mean", "mean", "video"),
+        ("mean", "mean", "dataset"),
+        ("all datasets", "mean", "suite"),
+    ]
+    assert len(means_table(rows).splitlines()) == 2 + 3 * 2
+    save_suite(tmp_path, rows, [])
+    _, first, second = (tmp_path / "suite.md").read_text().split("\n## ")
+    assert [len([line for line in part.splitlines() if "| model" in line]) for part in (first, second)] == [2, 1]
+    assert [row["over"] for row in json.loads((tmp_path / "suite.json").read_text())["rows"]][-1] == "suite"
+
+
 def test_the_three_files_say_the_same(rows, tmp_path):
     save_suite(tmp_path, rows, ["Prompts: white steam."])
     stored = json.loads((tmp_path / "suite.json").read_text(), parse_constant=lambda name: 1 / 0)
     assert stored["notes"] == ["Prompts: white steam."]
     with (tmp_path / "suite.csv").open() as file:
         for row, line in zip(stored["rows"], csv.DictReader(file), strict=True):
-            assert [line.pop(name) for name in ("dataset", "video", "method")] == list(row.values())[:3]
+            assert [line.pop(name) for name in ("dataset", "video", "method", "over")] == list(row.values())[:4]
             assert {name: float(value) if value else None for name, value in line.items()} == row["numbers"]
     document = (tmp_path / "suite.md").read_text()
     assert document.startswith("# Suite\n\nPrompts: white steam.\n")
