@@ -16,6 +16,7 @@ class Scene:
         frames: in grey levels, grey (c = 1) or RGB (c = 3); with fractions where the camera gave more than 8 bits.
         truth: 1 where there is gas, 0 elsewhere; None where no truth is known.
         frames_per_second: of the recording.
+        split: the dataset's own split ("train", "val" or "test") where its layout states one.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Scene:
     frames: UInt8[np.ndarray, "n h w c"] | Float32[np.ndarray, "n h w c"]
     truth: UInt8[np.ndarray, "n h w"] | None
     frames_per_second: float
+    split: str | None = None
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -34,13 +36,13 @@ class Scene:
             raise ValueError(f"scene {self.name} has no truth")
         return np.array([mask.any() for mask in self.truth], bool)
 
-    def info(self, source: str, split: str | None = None) -> "SceneInfo":
-        """Returns what is known of the scene beside its frames; see `SceneInfo` for `source` and `split`."""
+    def info(self, source: str) -> "SceneInfo":
+        """Returns what is known of the scene beside its frames; `source` is the name of its dataset."""
         return SceneInfo(
             name=self.name,
             group=self.group,
             source=source,
-            split=split,
+            split=self.split,
             length=len(self),
             size=(self.frames.shape[1], self.frames.shape[2]),
             frames_per_second=self.frames_per_second,

@@ -44,6 +44,17 @@ def test_a_prepared_dataset_trains_and_evaluates_on_what_the_raw_one_does(raw, p
     np.testing.assert_array_equal(scene.truth, expected_scene.truth)
 
 
+def test_raw_files_are_divided_as_their_layout_states(tmp_path, write_image):
+    for split, scene in (("train", "pipe"), ("val", "flare"), ("test", "well")):
+        for kind in ("images", "masks"):
+            write_image(tmp_path / split / scene / kind / "0.png", 255)
+    dataset = open_dataset(tmp_path, config(layout="igs_few", split="stated/test", validation="stated/val"))
+    (source,) = dataset.training
+    assert [(scene.name, scene.split) for scene in source.reader.scenes] == [("train/pipe", "train")]
+    assert [scene.name for scene in dataset.held_out] == ["test/well"]
+    assert [scene.name for scene in dataset.validation] == ["val/flare"]
+
+
 def test_held_out_scenes_are_a_sequence(prepared):
     held_out = open_dataset(prepared, config(dataset="simgas", split="hold_out:1,9,2")).held_out
     assert [scene.name for scene in held_out[1:]] == ["2", "9"]

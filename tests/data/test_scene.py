@@ -13,8 +13,8 @@ def test_without_truth_nobody_knows(make_scene):
 
 
 def test_info_tells_all_but_the_frames(make_scene):
-    scene = make_scene("a", 6, group="hill", leak_start=4)
-    info = scene.info("noise", split="val")
+    scene = dataclasses.replace(make_scene("a", 6, group="hill", leak_start=4), split="val")
+    info = scene.info("noise")
     assert (info.name, info.group, info.source, info.split) == ("a", "hill", "noise", "val")
     assert (info.length, info.size, info.frames_per_second) == (6, (24, 32), 15.0)
     assert info.leak is not None

@@ -53,6 +53,19 @@ def test_a_split_takes_what_it_holds_out(place):
     assert names(labelled_scenes(**place, split="grouped/1of3")) == ["tank"]
 
 
+def test_the_split_that_a_layout_states_can_be_named(tmp_path):
+    for split, scene in (("train", "pipe"), ("val", "flare"), ("test", "well")):
+        for kind in ("images", "masks"):
+            folder = tmp_path / "raw" / split / scene / kind
+            folder.mkdir(parents=True)
+            cv2.imwrite(str(folder / "0.png"), np.full((8, 12), 255, np.uint8))
+    prepare("igs_few", manual_dir=tmp_path / "raw", data_dir=tmp_path / "data")
+    for place in ({"root": tmp_path / "raw"}, {"root": tmp_path / "data", "dataset": "igs_few"}):
+        for part, name in (("val", "val/flare"), ("test", "test/well")):
+            (scene,) = labelled_scenes(**place, split=f"stated/{part}").scenes
+            assert (scene.name, scene.split) == (name, part)
+
+
 def test_scenes_are_chosen_by_name(place):
     assert names(labelled_scenes(**place, names=["yard"])) == ["yard"]
     with pytest.raises(UserError, match=r"no scene or group 'yrad' in this dataset \(nearest: 'yard'\)"):

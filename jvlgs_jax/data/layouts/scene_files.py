@@ -145,6 +145,7 @@ class SceneFiles:
             frames=np.stack(pixels),
             truth=np.stack(masks) if masks else None,
             frames_per_second=self.pictures.frames_per_second(),
+            split=self.split,
         )
 
     def _gas(self, mask: Mask | None, picture: Picture) -> UInt8[np.ndarray, "h w"] | None:

@@ -96,6 +96,7 @@ class RecordReader:
             frames=np.stack([gain.to_grey(records.pixels(number)) for number in numbers]),
             truth=None if info.leak is None else np.stack([records.mask(number) for number in numbers]),
             frames_per_second=info.frames_per_second,
+            split=info.split,
         )
 
     def _read_planes(self, records: "_SceneReader", frames: Int[np.ndarray, " t"]) -> Float32[np.ndarray, "t h w c"]:
