@@ -20,7 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="simgas, igs_few, igs, gasvid, cgd, gas_db, gas_folder for data of your own, or plume_sim for clips "
         "that are made here; with a configuration where it has several: simgas/over_127, gasvid/fgstp, plume_sim/faint",
     )
-    parser.add_argument("--manual-dir", type=Path, metavar="DIR", help="where the downloaded data is")
+    parser.add_argument(
+        "--manual-dir",
+        type=Path,
+        metavar="DIR",
+        help="where the downloaded data is; of a dataset that is built, it must be as it was then",
+    )
     parser.add_argument(
         "--data-dir", type=Path, required=True, metavar="DIR", help="where the prepared dataset goes, or is"
     )

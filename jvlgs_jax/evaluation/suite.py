@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from jvlgs_jax.data.file_states import file_states
 from jvlgs_jax.data.hidden import is_hidden, visible
 from jvlgs_jax.data.natural_order import natural_key
 from jvlgs_jax.errors import UserError
@@ -47,14 +48,11 @@ class SuiteDataset:
         Hidden files and folders do not count.
         """
         top = self.path if self.dataset is None else self.path / self.dataset
-        found = []
+        files: list[Path] = []
         for folder, folders, names in os.walk(top, followlinks=True):
             folders[:] = [name for name in folders if not is_hidden(name)]  # those left in are walked
-            for name in names:
-                file = Path(folder, name)
-                if not is_hidden(name) and file.is_file():
-                    about = file.stat()
-                    found.append((str(file.relative_to(top)), about.st_size, about.st_mtime_ns))
+            files += [Path(folder, name) for name in names if not is_hidden(name)]
+        found = [(name, *state) for name, state in file_states(files, top).items()]
         return hashlib.sha256(repr(sorted(found)).encode()).hexdigest()
 
 

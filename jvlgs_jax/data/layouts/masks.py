@@ -62,6 +62,10 @@ class MaskFiles:
     unpaired: tuple[Path, ...] = ()
     threshold: int | None = HALF_GREY
 
+    def stored(self) -> tuple[Path, ...]:
+        """The masks, with and without a frame."""
+        return tuple(file for file in self.files if file is not None) + self.unpaired
+
     def check(self) -> None:
         """UserError for a frame without a mask and a mask without a frame."""
         for image, file in zip(self.images, self.files, strict=True):
@@ -153,6 +157,10 @@ class MaskOfImage:
     image: Path
     masks: MaskFiles
 
+    def stored(self) -> tuple[Path, ...]:
+        """The mask."""
+        return (self.path,)
+
     def check(self) -> None:
         """UserError where the file is missing."""
         if not self.path.is_file():
@@ -170,6 +178,10 @@ class VideoTruth:
     path: Path
     threshold: int
     video: Path
+
+    def stored(self) -> tuple[Path, ...]:
+        """The video of the masks."""
+        return (self.path,)
 
     def check(self) -> None:
         """UserError where the file is missing."""

@@ -27,6 +27,10 @@ class VideoPictures:
 
     path: Path
 
+    def stored(self) -> tuple[Path, ...]:
+        """The video."""
+        return (self.path,)
+
     def frames_per_second(self) -> float:
         """As the file states it."""
         return open_video(self.path).frames_per_second
@@ -52,6 +56,10 @@ class ImagePictures:
     path: Path
     files: tuple[Path, ...]
     decode: Decode = decode_image
+
+    def stored(self) -> tuple[Path, ...]:
+        """The images."""
+        return self.files
 
     def frames_per_second(self) -> float:
         """Assumed: image files state none."""

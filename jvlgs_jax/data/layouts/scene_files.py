@@ -51,6 +51,10 @@ class Pictures(Protocol):
         """Names the scene in messages."""
         ...
 
+    def stored(self) -> tuple[Path, ...]:
+        """Returns the files that hold them."""
+        ...
+
     def frames_per_second(self) -> float:
         """Of the recording; UserError where the file does not say or cannot be read."""
         ...
@@ -71,6 +75,10 @@ class Truth(Protocol):
     @property
     def path(self) -> Path:
         """Names the masks in messages."""
+        ...
+
+    def stored(self) -> tuple[Path, ...]:
+        """Returns the files that hold them, also those that are missing."""
         ...
 
     def check(self) -> None:
@@ -101,6 +109,10 @@ class SceneFiles:
     split: str | None
     pictures: Pictures
     truth: Truth | None
+
+    def stored(self) -> tuple[Path, ...]:
+        """Returns all files of the scene, also those that are missing."""
+        return self.pictures.stored() + (() if self.truth is None else self.truth.stored())
 
     def check(self) -> None:
         """Raises UserError for faults that show without reading the frames: missing files, empty folders."""

@@ -14,8 +14,9 @@ from tensorflow_datasets.core.example_serializer import ExampleSerializer
 from tqdm import tqdm
 
 from jvlgs_jax.data.layouts.scene_files import SceneFiles
-from jvlgs_jax.data.records.index import RecordIndex, SceneRecords
+from jvlgs_jax.data.records.index import RecordIndex, SceneRecords, read_index
 from jvlgs_jax.data.records.recorder import FRAMES_PER_RECORD, Example, SceneRecorder
+from jvlgs_jax.data.records.source import SourceState, changes, read_source, save_source, source_state
 from jvlgs_jax.errors import UserError
 
 SHARD_BYTES = 256 << 20
@@ -72,11 +73,35 @@ class GasBuilder(tfds.core.GeneratorBasedBuilder):
         self._frames_per_record = frames_per_record
         self._prepared: list[SceneRecords] = []
         self._skipped: list[str] = []
+        self._source: SourceState = {}
         super().__init__(file_format="array_record", **kwargs)
 
     def find(self, manual_dir: Path) -> list[SceneFiles]:
         """Returns the scenes below `manual_dir`; UserError where it does not hold the dataset."""
         raise NotImplementedError
+
+    def check_source(self, manual_dir: Path) -> None:
+        """UserError where building from `manual_dir` now would not give the records that are prepared.
+
+        That is so where its scenes or their files have changed since, and where damaged scenes were left out and are
+        not to be now. A folder that is gone says nothing, as records outlive their source, and neither do records of
+        versions that did not keep the state of it.
+        """
+        folder = Path(self.data_dir)
+        before = read_source(folder)
+        if before is None or not manual_dir.is_dir():
+            return
+        if said := changes(before, source_state(manual_dir, self._found(manual_dir))):
+            raise UserError(
+                f"{manual_dir}: {said} since {folder} was prepared: remove {folder} to prepare it anew, or "
+                "leave --manual-dir out to use it as it is"
+            )
+        skipped = read_index(folder).skipped
+        if skipped and not self._skip_bad:
+            raise UserError(
+                f"{folder}: prepared without {len(skipped)} damaged scenes, the first: {skipped[0]}: mend them and "
+                f"remove {folder} to prepare it anew, or add --skip-bad"
+            )
 
     def _more_features(self) -> dict[str, Any]:
         """Returns what records hold beside the features of every dataset."""
@@ -112,7 +137,10 @@ class GasBuilder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator[Example]]:
-        scenes = self._good(self._found(Path(dl_manager._manual_dir or "")))
+        manual_dir = Path(dl_manager._manual_dir or "")
+        found = self._found(manual_dir)
+        self._source = source_state(manual_dir, found)  # as it is before it is read
+        scenes = self._good(found)
         splits: dict[str, list[SceneFiles]] = {}
         for scene in scenes:
             splits.setdefault(scene.split or UNSPLIT, []).append(scene)
@@ -168,6 +196,7 @@ class GasBuilder(tfds.core.GeneratorBasedBuilder):
             frames_per_record=self._frames_per_record, scenes=tuple(self._prepared), skipped=tuple(self._skipped)
         )
         self.info.metadata.update(index.to_metadata())
+        save_source(Path(self.data_dir), self._source)
         return splits
 
     def _write(self, split: str, examples: Iterable[Example]) -> tfds.core.SplitInfo:

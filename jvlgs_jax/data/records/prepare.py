@@ -32,14 +32,15 @@ def prepare(
 
     Args:
         dataset: one of `DATASETS`, with a configuration after a slash where it has several ("simgas/over_127").
-        manual_dir: where the downloaded data is; None only checks.
+        manual_dir: where the downloaded data is; of what is built already, it must not have changed since. None, or a
+            folder that is gone by then, only checks.
         data_dir: where the records go.
         clips: how many to make of a simulated dataset; one that has fewer grows.
         abreast: how many of them are made at a time, see `simulate_batch`.
         workers: processes that make them.
         skip_bad: leave damaged scenes out, and list them in the index, instead of raising at the first.
 
-    UserError for an unknown dataset, data that is not there or damaged, and damaged records.
+    UserError for an unknown dataset, data that is not there or damaged or not what was prepared, and damaged records.
     """
     # Imported here: TFDS takes half a second, and the names above are wanted without it.
     import tensorflow_datasets as tfds
@@ -65,6 +66,8 @@ def prepare(
             builder = builder_class(data_dir=data_dir, config=configuration or None, **options)
         prepared = False
     if prepared:
+        if manual_dir is not None:
+            builder.check_source(manual_dir)
         return _checked(data_dir, dataset if configuration or not known else f"{name}/{builder.builder_config.name}")
     if builder_class.simulated and clips is None:
         raise UserError(f"{builder.data_dir}: not prepared yet: say how many clips to make, --clips=1000")

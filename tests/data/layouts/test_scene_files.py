@@ -14,6 +14,21 @@ def test_frames_are_read_one_at_a_time(tmp_path, write_image):
     assert next(frames).pixels[0, 0, 0] == 99
 
 
+def test_a_scene_tells_all_the_files_it_is_read_from(tmp_path):
+    places = {
+        "own": ["pump.mp4", "masks/pump/0.png", "tank/0.png", "tank/1.png", "well.mp4", "masks/well.mp4"],
+        "folders": ["a/images/0.png", "a/masks/0.png", "a/masks/unpaired.png"],
+        "igs": ["img_dir/train/0.png", "ann_dir/train/0.png"],
+        "cgd": ["images/1/bg.png", "images/1/gas.png", "labels/1/gt.png"],
+    }
+    for place, names in places.items():
+        for name in names:
+            (tmp_path / place / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / place / name).touch()
+        files = [file for scene in find_scenes(tmp_path / place) for file in scene.stored()]
+        assert sorted(files) == sorted(tmp_path / place / name for name in names)
+
+
 def test_an_image_file_is_handed_on_as_it_is_only_where_it_shows_the_very_pixels(tmp_path, write_image):
     colors = np.full((8, 12, 3), (10, 90, 200), np.uint8)
     for name, pixels in {
