@@ -1,3 +1,4 @@
+import av
 import cv2
 import numpy as np
 import pytest
@@ -80,6 +81,62 @@ def test_the_loss_of_a_few_last_frames_is_told(tmp_path, write_video, capsys, na
     assert f"{name}: {said.format(n=read, s=read / 15)} could be read" in capsys.readouterr().err
 
 
+def cut_without_encoding(path, whole, hidden):
+    """Leaves out the first frames as `ffmpeg -ss ... -c copy` does: they stay in the file, an edit list hides them."""
+    with av.open(str(whole)) as source, av.open(str(path), "w", options={"movflags": "faststart"}) as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        shift = round(hidden / stream.average_rate / stream.time_base)
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.pts, packet.dts, packet.stream = packet.pts - shift, packet.dts - shift, copy
+                target.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize("hidden", [50, 49.6, 50.4, 3])
+def test_frames_that_a_cut_without_encoding_has_hidden_are_not_missed(tmp_path, write_video, capsys, hidden):
+    whole = write_video(tmp_path / "whole.mp4", noise(100, 48, 64), rate=25)
+    video = open_video(cut_without_encoding(tmp_path / "a.mp4", whole, hidden))
+    shown = len(video.read())
+    assert abs(shown - (100 - hidden)) < 1
+    assert abs(video.frame_count - (100 - hidden)) < 1
+    assert capsys.readouterr().err == ""
+
+
+def test_what_hides_frames_can_be_cut_short_too(tmp_path, write_video):
+    path = cut_without_encoding(tmp_path / "a.mp4", write_video(tmp_path / "whole.mp4", noise(100, 48, 64)), 30)
+    path.write_bytes(path.read_bytes()[: int(0.7 * path.stat().st_size)])
+    with pytest.raises(UserError, match=r"a\.mp4: (damaged after frame .* of 70|cut short, .* of 4\.67 seconds)"):
+        open_video(path).read()
+
+
+def with_sound(path, frames, seconds):
+    """A video of frames at 15 a second beside sound that lasts so long."""
+    with av.open(str(path), "w") as container:
+        stream, sound = container.add_stream("libx264", rate=15), container.add_stream("pcm_s16le", rate=8000)
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:], "yuv420p"
+        for number in range(max(len(frames), 15 * seconds)):
+            if number < len(frames):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frames[number], format="gray")))
+            if number % 15 == 0 and number < 15 * seconds:
+                second = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
+                second.sample_rate, second.pts = 8000, 8000 * number // 15
+                container.mux(sound.encode(second))
+        container.mux(stream.encode())
+        container.mux(sound.encode())
+    return path
+
+
+def test_sound_that_goes_on_after_the_picture_makes_no_video_cut_short(tmp_path, capsys):
+    path = with_sound(tmp_path / "a.mkv", noise(30, 48, 64), seconds=4)
+    assert len(open_video(path).read()) == 30
+    assert capsys.readouterr().err == ""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(UserError, match=r"a\.mkv: cut short, .* of 4\.00 seconds can be read: copy the file again"):
+        open_video(path).read()
+
+
 @pytest.mark.parametrize("content", [b"", b"these are words, no pictures " * 50], ids=["empty", "text"])
 def test_no_video(tmp_path, content):
     (tmp_path / "a.mp4").write_bytes(content)
@@ -93,8 +150,6 @@ def test_missing_file(tmp_path):
 
 
 def test_sound_alone(tmp_path):
-    import av
-
     with av.open(str(tmp_path / "a.wav"), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
