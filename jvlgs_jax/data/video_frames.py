@@ -126,6 +126,8 @@ def _decode(path: Path) -> Iterator[av.VideoFrame]:
                 if packet.stream.index != stream.index:
                     end = max(end, _end(packet)) if extent and extent.sound else end
                     continue
+                if packet.is_corrupt and stream.frames:  # the file ends in it, and not every decoder would tell
+                    continue
                 end = max(end, _end(packet, 1 / declared.frames_per_second))
                 for frame in stream.decode(packet):
                     count += 1
