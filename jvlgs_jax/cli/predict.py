@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 import signal
 import sys
-import threading
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -119,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
         origin = {"model": model, **_describe_regions(args.regions, watched), **_describe_promise(args, rule)}
         say = partial(_say, name, video) if args.jsonl else tell_nobody
         try:
-            with _ended_by_signals(video, args.duration):
+            with _ended_by_signals(video):
                 summary = _made_before(video, output, watch, watched, origin) or predict(
                     video, segmenter, watch, output, watched=watched, origin=origin, tell=say
                 )
@@ -169,8 +168,8 @@ def _segmenter(args: argparse.Namespace, bundle: "ModelBundle") -> "Probabilitie
 
 
 @contextmanager
-def _ended_by_signals(video: Video | LiveVideo, duration: float | None) -> Generator[None]:
-    """Lets Ctrl-C, SIGTERM or the time end a live input, after which its results are written; a second one ends all."""
+def _ended_by_signals(video: Video | LiveVideo) -> Generator[None]:
+    """Lets Ctrl-C or SIGTERM end a live input, after which its results are written; a second one ends all."""
     if not isinstance(video, LiveVideo):
         yield
         return
@@ -182,13 +181,9 @@ def _ended_by_signals(video: Video | LiveVideo, duration: float | None) -> Gener
 
     for number in previous:
         signal.signal(number, stop)
-    timer = threading.Timer(duration or 0, video.stop)
-    if duration is not None:
-        timer.start()
     try:
         yield
     finally:
-        timer.cancel()
         for number, handler in previous.items():
             signal.signal(number, handler)
 

@@ -38,7 +38,10 @@ def add_live_arguments(parser: argparse.ArgumentParser) -> None:
         help="of a live input: the most frames a second to take (default: the camera's own rate)",
     )
     parser.add_argument(
-        "--duration", type=float, metavar="SECONDS", help="of a live input: end after so long (default: never)"
+        "--duration",
+        type=float,
+        metavar="SECONDS",
+        help="of a live input: end so long after it is first read (default: never)",
     )
 
 
@@ -51,7 +54,7 @@ def choose_videos(args: argparse.Namespace, notice: Notice) -> tuple[dict[str, C
     _check_live(args)
     regions = None if args.regions is None else load_regions(args.regions)
     if is_live(args.path):
-        video = open_live(args.path, notice, frames_per_second=args.frame_rate)
+        video = open_live(args.path, notice, frames_per_second=args.frame_rate, duration=args.duration)
         chosen = {video.name: Chosen(video, args.output, _watched(regions, video))}
         prepare_output(args.output, None)
         return chosen, []

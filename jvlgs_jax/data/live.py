@@ -68,6 +68,8 @@ def is_live(path: str) -> bool:
 class LiveVideo:
     """A live input. Iterating over it gives the newest frames as they come, in 8-bit RGB, until `stop` is called.
 
+    Nothing is read before the first frame is asked for: whoever has something to prepare does so before that.
+
     Frames are taken at no more than `frames_per_second`. Where whoever iterates is slower, the oldest ones that wait
     are left out. A stream that is lost is opened again, at first after a second, then after twice as long each time, at
     most a minute; whatever happens is told to `notice`.
@@ -76,7 +78,8 @@ class LiveVideo:
         address: the camera's number, or the URL.
         frames_per_second: at most.
         size: (height, width) of the frames; a stream that comes back with another size is resized to it.
-        began: when it was opened.
+        began: when it was opened; once frames are asked for, when that began.
+        duration: seconds from then on after which it stops by itself; None: never.
     """
 
     address: str
@@ -86,6 +89,7 @@ class LiveVideo:
     open_capture: Callable[[str], Capture]
     began: datetime
     frame_count: int = 0  # unknown
+    duration: float | None = None
 
     def __post_init__(self) -> None:
         self._stopped = threading.Event()
@@ -105,11 +109,17 @@ class LiveVideo:
     def __iter__(self) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
         """Yields frames as they arrive."""
         reader = threading.Thread(target=self._read, name=f"reads {self.name}", daemon=True)
+        timer = threading.Timer(self.duration or 0.0, self.stop)
+        timer.daemon = True
+        self.began = datetime.now(UTC)
         reader.start()
+        if self.duration is not None:
+            timer.start()
         try:
             while (frame := self._next()) is not None:
                 yield frame
         finally:
+            timer.cancel()
             self._stopped.set()
             reader.join(timeout=2 * TIMEOUT_MS / 1000)
 
@@ -175,11 +185,13 @@ def open_live(
     notice: Notice,
     *,
     frames_per_second: float | None = None,
+    duration: float | None = None,
     open_capture: Callable[[str], Capture] = open_capture,
 ) -> LiveVideo:
     """Opens a camera or stream once, to see its size and rate; UserError where it gives no frame.
 
-    `frames_per_second` is the rate to take frames at; None: the camera's own, or 15 where it says none.
+    `frames_per_second` is the rate to take frames at; None: the camera's own, or 15 where it says none. `duration`:
+    see `LiveVideo`.
     """
     capture = open_capture(address)
     try:
@@ -199,6 +211,7 @@ def open_live(
         notice=notice,
         open_capture=open_capture,
         began=datetime.now(UTC),
+        duration=duration,
     )
 
 

@@ -47,7 +47,7 @@ class StreamingSegmenter:
     """
 
     def __init__(self, bundle: ModelBundle, streams: int = 1) -> None:
-        """Compiles nothing yet: that happens once, at the first frame. UserError for less than one stream."""
+        """Compiles nothing yet: that happens once, see `compile`. UserError for less than one stream."""
         if streams < 1:
             raise UserError(f"streams is {streams}, the least is 1: give one for each camera")
         self._config = bundle.model.config
@@ -62,6 +62,13 @@ class StreamingSegmenter:
         """How many frames of a video must follow a frame before it is answered."""
         return self._videos[0].delay
 
+    def compile(self) -> None:
+        """Makes the first frame as quick as the others, which would else wait for the network to be compiled."""
+        planes, nothing = self._no_planes(), np.zeros(len(self._videos), bool)
+        carry = empty_carry(self._config, self._state, planes.shape, self._use)
+        answer = stream_step(self._config, self._state, carry, planes, self._text, nothing, nothing, use=self._use)
+        jax.block_until_ready(answer)
+
     def push(self, frames: Sequence[LiveFrame], *, starts_view: Sequence[bool] = ()) -> list[np.ndarray | None]:
         """Takes the next frame of each video, in order; returns the probabilities "h w" of the frame `delay` before it.
 
@@ -73,7 +80,7 @@ class StreamingSegmenter:
         """
         if len(frames) != len(self._videos):
             raise ValueError(f"{len(frames)} frames for {len(self._videos)} streams: give one for each, or None")
-        planes = np.zeros((len(frames), *self._use.size, 3), np.float32)
+        planes = self._no_planes()
         for index, (video, frame) in enumerate(zip(self._videos, frames, strict=True)):
             if frame is not None:
                 planes[index] = video.see(frame, starts_view=bool(starts_view) and starts_view[index])
@@ -86,7 +93,7 @@ class StreamingSegmenter:
         """
         video = self._videos[stream]
         owed = []
-        planes = np.zeros((len(self._videos), *self._use.size, 3), np.float32)
+        planes = self._no_planes()
         planes[stream] = video.last
         while video.unanswered:
             answer = self._step(planes, [index == stream for index in range(len(self._videos))])[stream]
@@ -99,9 +106,12 @@ class StreamingSegmenter:
     ) -> Iterator[Float32[np.ndarray, "h w"]]:
         """Yields the probabilities of each frame of one video as a `Segmenter` does, but never waits for a clip.
 
-        Of `memory` only the count of answers is kept up to date: nobody can go on with what is left of a live video.
+        The first frame is asked for once the network is compiled, as a live video would lose what comes meanwhile. Of
+        `memory` only the count of answers is kept up to date: nobody can go on with what is left of a live video.
         """
         memory = SegmenterMemory() if memory is None else memory
+        if self._carry is None:
+            self.compile()
         for frame in frames:
             (answer,) = self.push([frame], starts_view=[starts_view(frame)])
             if answer is not None:
@@ -110,6 +120,9 @@ class StreamingSegmenter:
         for answer in self.finish():
             memory.answered += 1
             yield answer
+
+    def _no_planes(self) -> Float32[np.ndarray, "s H W 3"]:
+        return np.zeros((len(self._videos), *self._use.size, 3), np.float32)
 
     def _step(self, planes: np.ndarray, fresh: list[bool]) -> list[np.ndarray | None]:
         first = np.array([video.is_new for video in self._videos])

@@ -71,6 +71,23 @@ def test_a_signal_ends_a_live_input_whose_results_are_then_written(tmp_path, mon
     assert "secret" not in captured.out + captured.err
 
 
+class _Compiling(_Streaming):
+    """A network that takes a while before it asks for the first frame."""
+
+    def probabilities(self, frames, **more):
+        time.sleep(1.0)
+        yield from super().probabilities(frames, **more)
+
+
+def test_the_duration_is_not_spent_on_compiling(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(streaming, "StreamingSegmenter", _Compiling)
+    opened = _capture(10**6, lambda: None)
+    monkeypatch.setattr(video_choice, "open_live", partial(open_live, open_capture=opened))
+    assert predict("rtsp://host/yard", tmp_path, "--frame-rate", "100", "--duration", "0.8") == 0
+    assert len(gas(tmp_path)) > 1
+    assert "left out" not in capsys.readouterr().err
+
+
 def test_a_live_input_whose_events_nobody_reads_any_more_ends_with_all_results(tmp_path, monkeypatch):
     """The stream goes on for ever; the reader ends at the first event."""
     monkeypatch.setattr(streaming, "StreamingSegmenter", _Streaming)

@@ -126,6 +126,18 @@ def test_frames_come_at_most_at_the_rate_that_is_asked():
     assert 2 <= taken <= 10 * (time.monotonic() - start) + 2
 
 
+def test_its_time_begins_when_it_is_first_read():
+    camera = Camera([0], [1] * 1000, pause=0.01)
+    video = open_live("0", print, frames_per_second=1e6, duration=0.3, open_capture=camera.open)
+    opened = video.began
+    time.sleep(0.4)  # whoever reads has something to prepare
+    assert camera.opened == 1
+    start = time.monotonic()
+    assert len(list(video)) > 1
+    assert time.monotonic() - start >= 0.3
+    assert (video.began - opened).total_seconds() >= 0.4
+
+
 @pytest.mark.parametrize(("stated", "rate"), [(25.0, 25.0), (0.0, 15.0), (90000.0, 15.0), (float("nan"), 15.0)])
 def test_the_rate_is_the_cameras_own_where_it_can_be_believed(stated, rate):
     assert open_live("0", print, open_capture=Camera([0], rate=stated).open).frames_per_second == rate

@@ -69,6 +69,21 @@ def test_a_stream_compiles_once_keeps_the_same_memory_and_answers_every_frame(bu
 
 
 @pytest.mark.slow
+def test_the_first_frame_is_asked_for_when_the_network_is_compiled(bundle, monkeypatch):
+    runs, before_first = [], []
+    step = streaming.stream_step
+    monkeypatch.setattr(streaming, "stream_step", lambda *args, **more: runs.append(args) or step(*args, **more))
+
+    def frames():
+        before_first.append(len(runs))
+        yield from _frames(3)
+
+    answers = list(StreamingSegmenter(bundle).probabilities(frames()))
+    assert before_first == [1]
+    np.testing.assert_allclose(np.stack(answers), _windowed(bundle, _frames(3)), atol=2e-5)
+
+
+@pytest.mark.slow
 def test_planes_begin_anew_where_the_view_does(bundle):
     bundle = dataclasses.replace(bundle, planes="temporal", direction=Direction.PAST_ONLY)
     frames = _frames(4)
