@@ -96,6 +96,7 @@ class LiveVideo:
         self._arrived = threading.Condition()
         self._waiting: deque[UInt8[np.ndarray, "h w 3"]] = deque()
         self._left_out = 0
+        self._failure: Exception | None = None
 
     @property
     def name(self) -> str:
@@ -107,8 +108,8 @@ class LiveVideo:
         self._stopped.set()
 
     def __iter__(self) -> Iterator[UInt8[np.ndarray, "h w 3"]]:
-        """Yields frames as they arrive."""
-        reader = threading.Thread(target=self._read, name=f"reads {self.name}", daemon=True)
+        """Yields frames as they arrive; what fails as they are read fails here, after those that had arrived."""
+        reader = threading.Thread(target=self._keep_reading, name=f"reads {self.name}", daemon=True)
         timer = threading.Timer(self.duration or 0.0, self.stop)
         timer.daemon = True
         self.began = datetime.now(UTC)
@@ -130,8 +131,17 @@ class LiveVideo:
                 self._arrived.wait_for(lambda: bool(self._waiting), timeout=0.1)
                 if self._waiting:
                     return self._waiting.popleft()
+                if self._failure is not None:
+                    raise self._failure
             if self._stopped.is_set():
                 return None
+
+    def _keep_reading(self) -> None:
+        try:
+            self._read()
+        except Exception as error:  # of any kind, as nobody sees how a thread ends
+            if not self._stopped.is_set():  # else all that was asked for has come
+                self._failure = error
 
     def _read(self) -> None:
         capture, taken, start = self.open_capture(self.address), 0, time.monotonic()

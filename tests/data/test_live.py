@@ -126,6 +126,21 @@ def test_frames_come_at_most_at_the_rate_that_is_asked():
     assert 2 <= taken <= 10 * (time.monotonic() - start) + 2
 
 
+def test_a_reader_that_fails_ends_the_iteration_with_its_error():
+    camera = Camera([0], [1, 2])
+
+    def nobody_hears(line):
+        raise BrokenPipeError(line)
+
+    video = open_live("0", nobody_hears, frames_per_second=1e6, open_capture=camera.open)
+    levels, watchdog = [], threading.Timer(10, video.stop)
+    watchdog.start()
+    with pytest.raises(BrokenPipeError, match="camera 0: the stream is lost"):
+        levels.extend(int(frame[0, 0, 0]) for frame in video)
+    watchdog.cancel()
+    assert levels == [1, 2]
+
+
 def test_its_time_begins_when_it_is_first_read():
     camera = Camera([0], [1] * 1000, pause=0.01)
     video = open_live("0", print, frames_per_second=1e6, duration=0.3, open_capture=camera.open)
