@@ -15,16 +15,17 @@ WriteFrame = Callable[[UInt8[np.ndarray, "h w 3"]], None]
 
 # The denominator of the broadcast rates 24000/1001, 30000/1001 and 60000/1001.
 _LARGEST_RATE_DENOMINATOR = 1001
+_LONGEST_S = 86_400  # that a frame is shown; an MP4 counts its time in 32 bits
 
 
 @contextmanager
 def video_writer(path: Path, frames_per_second: float) -> Generator[WriteFrame]:
     """Yields a function that appends one RGB frame to the H.264 video at `path`; all frames have the first one's size.
 
-    The format (yuv420p) holds only even sizes: an odd last row or column is repeated once. The video replaces an
-    earlier file at the end of the block and only if the block succeeds.
+    The format (yuv420p) holds only even sizes: an odd last row or column is repeated once. No frame is shown for longer
+    than a day. The video replaces an earlier file at the end of the block and only if the block succeeds.
     """
-    rate = Fraction(frames_per_second).limit_denominator(_LARGEST_RATE_DENOMINATOR)
+    rate = _as_fraction(frames_per_second)
     with replacement(path) as partial, av.open(partial, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=rate)
         stream.pix_fmt = "yuv420p"
@@ -40,6 +41,13 @@ def video_writer(path: Path, frames_per_second: float) -> Generator[WriteFrame]:
 
         yield write
         container.mux(stream.encode())
+
+
+def _as_fraction(frames_per_second: float) -> Fraction:
+    """The rate as two numbers small enough for a video; of less than a frame a second, the time of a frame is kept."""
+    if frames_per_second >= 1:
+        return Fraction(frames_per_second).limit_denominator(_LARGEST_RATE_DENOMINATOR)
+    return 1 / Fraction(min(1 / frames_per_second, _LONGEST_S)).limit_denominator(_LARGEST_RATE_DENOMINATOR)
 
 
 class VideoParts:

@@ -194,6 +194,7 @@ ANSWERED = {
     "one pixel": (lambda t: _pictures(t / "a", *[_grey(np.uint8, (1, 1))] * 3), 3),
     "a very wide picture": (lambda t: _pictures(t / "a", *[_grey(np.uint8, (5, 900))] * 3), 3),
     "an odd frame rate": (lambda t: _clip(t / "a.mp4", 4, rate=7.3), 4),
+    "a frame an hour": (lambda t: _clip(t / "a.mp4", 3, rate=1 / 3600), 3),
     "a variable frame rate": (
         lambda t: _encoded(t / "a.mkv", "ffv1", "gray", [_grey(np.uint8)] * 4, times=[0, 10, 300, 900]),
         4,

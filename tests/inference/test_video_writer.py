@@ -24,7 +24,14 @@ def _read(path):
 
 @pytest.mark.parametrize(
     ("size", "count", "rate", "kept"),
-    [((48, 64), 5, 15.0, Fraction(15)), ((33, 47), 1, 30000 / 1001, Fraction(30000, 1001)), ((1, 1), 2, 7.3, 7.3)],
+    [
+        ((48, 64), 5, 15.0, Fraction(15)),
+        ((33, 47), 1, 30000 / 1001, Fraction(30000, 1001)),
+        ((1, 1), 2, 7.3, 7.3),
+        ((48, 64), 3, 0.4, Fraction(2, 5)),
+        ((48, 64), 3, 1 / 3600, Fraction(1, 3600)),  # time lapse
+        ((48, 64), 3, 1e-9, Fraction(1, 86400)),
+    ],
 )
 def test_frames_colours_and_rate_come_back(tmp_path, size, count, rate, kept):
     path = tmp_path / "overlay.mp4"
