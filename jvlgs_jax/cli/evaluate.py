@@ -13,6 +13,7 @@ from pathlib import Path
 from jvlgs_jax.cli.needless import refuse_needless
 from jvlgs_jax.cli.scene_choice import SCENE_DEFAULTS, add_scene_arguments, choose_scenes
 from jvlgs_jax.cli.use_arguments import add_checkpoint_argument, add_use_arguments, check_use
+from jvlgs_jax.data.printable import printable
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.suite import read_suite
 from jvlgs_jax.inference.output_folder import writing_to
@@ -99,7 +100,7 @@ def _suite(args: argparse.Namespace) -> int:
         ]
         save_suite(args.output, rows, notes)
         print(f"\nprompts: {', '.join(bundle.prompts)}\n\n{means_table(rows)}\n")
-        print(", ".join(str(args.output / name) for name in (MARKDOWN, CSV, JSON)))
+        print(printable(", ".join(str(args.output / name) for name in (MARKDOWN, CSV, JSON))))
     if outcome.failures:
         reasons = "; ".join(f"{name} ({reason})" for name, reason in outcome.failures.items())
         raise UserError(f"{len(outcome.failures)} of {len(datasets)} datasets could not be scored: {reasons}")
@@ -128,7 +129,7 @@ def _evaluate(args: argparse.Namespace) -> int:
     print(f"{scene_table(scores[MODEL])}\n\n{table(scores)}\n")
     for method, of in scores.items():
         print(f"{method}\n{of}\n")
-    print(f"{args.output / RECORDS}, {args.output / SCORES}")
+    print(printable(f"{args.output / RECORDS}, {args.output / SCORES}"))
     return 0
 
 

@@ -122,4 +122,4 @@ def parse_subset(name: str) -> Subset:
 
 def scene_generator(scene: str, seed: int) -> np.random.Generator:
     """Returns the random numbers to choose from the scene of this name with."""
-    return np.random.default_rng([seed, zlib.crc32(scene.encode())])
+    return np.random.default_rng([seed, zlib.crc32(scene.encode(errors="surrogateescape"))])

@@ -7,6 +7,7 @@ from math import isnan
 from pathlib import Path
 from typing import Any
 
+from jvlgs_jax.data.printable import printable
 from jvlgs_jax.evaluation.conventions import (
     AlarmScore,
     DavisScore,
@@ -75,7 +76,7 @@ def scene_table(scores: Scores) -> str:
         region = scores.jvlgs.parts.get(name)
         rows.append(
             (
-                name,
+                printable(name),
                 str(alarm.leak_frames),
                 _cell(region.j) if region else "n/a",
                 _cell(region.f) if region else "n/a",

@@ -8,6 +8,7 @@ from math import isnan
 from pathlib import Path
 from typing import NamedTuple
 
+from jvlgs_jax.data.printable import printable
 from jvlgs_jax.evaluation.field import leak_free_footage, small_plumes
 from jvlgs_jax.evaluation.records import FrameRecord
 from jvlgs_jax.evaluation.report import score
@@ -30,7 +31,7 @@ class SuiteRow(NamedTuple):
     """The numbers of one method on one video, or over all videos of a dataset or of the suite.
 
     Of the latter two, `video` is "mean" and the suite's `dataset` "all datasets", as they are shown: a video or dataset
-    may be called so, too, and `over` tells them apart.
+    may be called so, too, and `over` tells them apart. Names are as they can be written, see `printable`.
     """
 
     dataset: str
@@ -118,8 +119,8 @@ class _Measured:
         seconds = sum(self.seconds[method][name] for name in videos)
         numbers = _numbers(records, self.frames_per_second, seconds)
         if video is None:
-            return SuiteRow(self.name, ALL_VIDEOS, method, Over.DATASET, numbers)
-        return SuiteRow(self.name, video, method, Over.VIDEO, numbers)
+            return SuiteRow(printable(self.name), ALL_VIDEOS, method, Over.DATASET, numbers)
+        return SuiteRow(printable(self.name), printable(video), method, Over.VIDEO, numbers)
 
     def unique(self, method: str) -> list[FrameRecord]:
         videos = self.frames_per_second
@@ -171,6 +172,7 @@ def means_table(rows: Sequence[SuiteRow]) -> str:
 
 def save_suite(output: Path, rows: Sequence[SuiteRow], notes: Sequence[str]) -> None:
     """Writes suite.md, suite.csv and suite.json to the folder `output`; `notes` are lines that head the first."""
+    notes = [printable(note) for note in notes]
     with replacement(output / MARKDOWN) as partial:
         partial.write_text(_document(rows, notes), encoding="utf-8")
     with replacement(output / CSV) as partial, partial.open("w", newline="", encoding="utf-8") as file:
@@ -184,7 +186,7 @@ def save_suite(output: Path, rows: Sequence[SuiteRow], notes: Sequence[str]) -> 
             row._asdict() | {"numbers": {name: None if isnan(of) else of for name, of in row.numbers.items()}}
             for row in rows
         ]
-        partial.write_text(json.dumps({"notes": list(notes), "rows": plain}, indent=2) + "\n", encoding="utf-8")
+        partial.write_text(json.dumps({"notes": notes, "rows": plain}, indent=2) + "\n", encoding="utf-8")
 
 
 def _document(rows: Sequence[SuiteRow], notes: Sequence[str]) -> str:

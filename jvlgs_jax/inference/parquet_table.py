@@ -22,10 +22,12 @@ def write_parquet(output: Path) -> None:
     """
     types = {name: _TYPES[kind] for name, kind in get_type_hints(FrameRow).items()}
     options = pa.csv.ConvertOptions(column_types=types)
-    with (
-        pa.csv.open_csv(output / TABLE, convert_options=options) as rows,
+    with (  # files, not their names, which Arrow takes for text in UTF-8
+        (output / TABLE).open("rb") as table,
+        pa.csv.open_csv(table, convert_options=options) as rows,
         replacement(output / PARQUET) as partial,
-        pa.parquet.ParquetWriter(partial, rows.schema) as writer,
+        partial.open("wb") as file,
+        pa.parquet.ParquetWriter(file, rows.schema) as writer,
     ):
         for batch in rows:
             writer.write_batch(batch)

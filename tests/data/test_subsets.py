@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,6 +51,11 @@ def test_seeds_and_scenes_have_draws_of_their_own():
     clips = supervised(30)
     other = parse_subset("kshot:5").choose(clips, scene_generator("4", 1)).tolist()
     assert choose("kshot:5", seed=1) != other
+
+
+def test_a_scene_whose_name_is_not_utf_8_has_a_draw_of_its_own():
+    draws = [scene_generator(os.fsdecode(name), 0).random() for name in (b"yard\xe9", b"yard\xe8", b"yard")]
+    assert len(set(draws)) == 3
 
 
 def test_too_few_labels_for_one_clip():

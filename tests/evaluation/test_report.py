@@ -1,4 +1,5 @@
 import json
+import os
 
 from jvlgs_jax.evaluation.records import FrameRecord
 from jvlgs_jax.evaluation.report import save_scores, scene_table, score, table
@@ -38,6 +39,11 @@ def test_the_scene_table_has_a_line_a_scene():
     assert header[0] == "scene"
     assert first == ["a", "1", "0.500", "0.667", "1", "1", "0", "0"]
     assert second == ["b", "0", "0.000", "0.000", "0", "1", "1", "n/a"]
+
+
+def test_the_scene_table_can_be_printed_whatever_the_names():
+    (_, row) = cells(scene_table(score([frame(os.fsdecode(b"yard\xe9"), 0)])))
+    assert row[0] == "yard\ufffd"
     assert cells(scene_table(SILENT))[2][:4] == ["b", "0", "n/a", "n/a"]
 
 

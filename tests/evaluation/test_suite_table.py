@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 
 import pytest
 
@@ -105,6 +106,20 @@ def test_the_three_files_say_the_same(rows, tmp_path):
     assert document.startswith("# Suite\n\nPrompts: white steam.\n")
     assert means_table(rows) in document
     assert sorted(path.name for path in tmp_path.iterdir()) == ["suite.csv", "suite.json", "suite.md"]
+
+
+def test_names_that_are_not_utf_8_are_written_as_far_as_they_can_be(tmp_path):
+    video = os.fsdecode(b"yard\xe9")
+    rows = suite_rows([dataset(os.fsdecode(b"one\xe9"), [frame(video, 0, tp=1)], {video: 0.1})])
+    save_suite(tmp_path, rows, [f"Left out: {video}."])
+    stored = json.loads((tmp_path / "suite.json").read_text())
+    assert (stored["rows"][0]["dataset"], stored["rows"][0]["video"]) == ("one\ufffd", "yard\ufffd")
+    assert stored["notes"] == ["Left out: yard\ufffd."]
+    with (tmp_path / "suite.csv").open(encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["video"] == "yard\ufffd"
+    document = (tmp_path / "suite.md").read_text(encoding="utf-8")
+    assert "Left out: yard\ufffd." in document
+    assert means_table(rows) in document
 
 
 def test_what_cannot_be_said_is_said_so(rows):

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pyarrow.parquet
 
@@ -27,3 +29,14 @@ def test_of_a_video_that_never_shows_gas_boxes_are_still_numbers(tmp_path):
     write_parquet(tmp_path)
     schema = pyarrow.parquet.read_schema(tmp_path / PARQUET)
     assert [str(schema.field(name).type) for name in ("box_x", "centroid_x")] == ["int64", "double"]
+
+
+def test_a_folder_whose_name_is_not_utf_8_has_it_too(tmp_path):
+    output = tmp_path / os.fsdecode(b"yard\xe9")
+    output.mkdir()
+    table = FrameTable(output / TABLE)
+    table.write(FrameRow(0, 0.0, 0.1, 0, 0.0))
+    table.close()
+    write_parquet(output)
+    with (output / PARQUET).open("rb") as file:
+        assert pyarrow.parquet.read_table(file)["max_probability"].to_pylist() == [0.1]
