@@ -15,6 +15,7 @@ from jvlgs_jax.data.scene import Scene
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.evaluation.evaluator import ProbabilitySource
 from jvlgs_jax.evaluation.reliability import Reliability, ReliabilityTally
+from jvlgs_jax.inference.evidence import Evidence, EvidenceStream
 from jvlgs_jax.inference.morphology import opening
 from jvlgs_jax.inference.postprocess import ConfidenceGate, MaskVote, describe_rule
 
@@ -155,16 +156,19 @@ class _GridMasks:
     """
 
     def __init__(self, gates: Sequence[ConfidenceGate]) -> None:
+        (rates,) = {(gate.low_rate, gate.high_rate) for gate in gates}  # as they have one base
+        self._evidence = EvidenceStream(*rates)
         self._gates = [(gate, MaskVote(gate.vote_frames)) for gate in gates]
 
     def push(self, probability: np.ndarray) -> Iterator[UInt8[np.ndarray, "h w"]]:
         """Yields the mask of the next frame for each gate, in order."""
+        evidence = self._evidence.push(probability)
         regions: dict[tuple[float, int], _OpenedRegions] = {}
         made: dict[ConfidenceGate, np.ndarray] = {}
         for gate, vote in self._gates:
             key, alone = (gate.low, gate.kernel), replace(gate, vote_frames=1)
             if key not in regions:
-                regions[key] = _OpenedRegions(probability, *key)
+                regions[key] = _OpenedRegions(evidence, *key)
             if alone not in made:
                 made[alone] = regions[key].mask(gate)
             yield made[alone] if gate.vote_frames == 1 else vote.push(made[alone])
@@ -173,13 +177,13 @@ class _GridMasks:
 class _OpenedRegions:
     """What is left of a frame's regions above `low` after their opening, in connected parts."""
 
-    def __init__(self, probability: np.ndarray, low: float, kernel: int) -> None:
-        self._highest = probability.max()
-        above = (probability > low).astype(np.uint8)
+    def __init__(self, evidence: Evidence, low: float, kernel: int) -> None:
+        self._highest = evidence.high.max()
+        above = (evidence.low > low).astype(np.uint8)
         count, regions = cv2.connectedComponents(above)
         inside = above > 0
         peaks = np.zeros(count, np.float32)
-        np.maximum.at(peaks, regions[inside].astype(np.intp), probability[inside])
+        np.maximum.at(peaks, regions[inside].astype(np.intp), evidence.high[inside])
         parts, self._parts, statistics, _ = cv2.connectedComponentsWithStats(opening(above, kernel))
         self._areas = statistics[:, cv2.CC_STAT_AREA]
         region_of = np.zeros(parts, np.intp)

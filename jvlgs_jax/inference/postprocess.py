@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 from jvlgs_jax.errors import UserError
+from jvlgs_jax.inference.evidence import Evidence, EvidenceStream
 from jvlgs_jax.inference.morphology import check_kernel, opening
 from jvlgs_jax.inference.settings import check_hysteresis, check_least, check_shares, parse_settings, with_settings
 
@@ -78,6 +79,10 @@ class ConfidenceGate:
     5. in a stream, a pixel stays if it is set in more than half of the last `vote_frames` masks of step 4. Frames
        before the first count as empty, so that an alarm needs gas that lasts.
 
+    In a stream the thresholds can be asked of running means of the logits, which begin with the first frame: `high` and
+    `frame_confidence` of one, so that what is sure for a single frame raises nothing, and `low` of the frame or one, so
+    that gas which thins for a moment stays in the mask. They forget nothing when the camera moves.
+
     Attributes:
         low: probability above which a pixel may belong to a region.
         high: probability that a region must exceed somewhere.
@@ -86,6 +91,8 @@ class ConfidenceGate:
         minimum_share: least area of a region, as a share of the image; the larger of the two counts.
         frame_confidence: least maximum of a frame's probabilities; it adds to `high` only where it is larger.
         vote_frames: masks that vote; 1 is no vote.
+        low_rate: share of the newest frame in the mean that may exceed `low` in its place; 1 is the frame alone.
+        high_rate: share of the newest frame in the mean that must exceed `high`; 1 is the frame alone.
     """
 
     low: float = 0.3
@@ -95,6 +102,8 @@ class ConfidenceGate:
     minimum_share: float = 0.0
     frame_confidence: float = 0.0
     vote_frames: int = 1
+    low_rate: float = 1.0
+    high_rate: float = 1.0
 
     def __post_init__(self) -> None:
         check_kernel(self.kernel)
@@ -104,19 +113,30 @@ class ConfidenceGate:
         check_hysteresis(self, "low", "high", "confidence gate")
         check_least(self, "minimum_pixels", 0, "confidence gate")
         check_least(self, "vote_frames", 1, "confidence gate", note=" (no vote)")
+        for name in ("low_rate", "high_rate"):
+            rate = getattr(self, name)
+            if not 0 < rate <= 1:
+                raise UserError(
+                    f"confidence gate: {name} is {rate}, it must be above 0 and at most 1 (the frame alone)"
+                )
 
     def mask(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
         """Returns the 0/1 mask of one frame by itself: steps 1 to 4."""
-        highest = probability.max()
+        return self.mask_by(Evidence(probability, probability))
+
+    def mask_by(self, evidence: Evidence) -> UInt8[np.ndarray, "h w"]:
+        """Returns the 0/1 mask of one frame, before any vote, by what is known of it."""
+        highest = evidence.high.max()
         if highest < self.frame_confidence or highest <= self.high:
-            return np.zeros(probability.shape, np.uint8)
-        mask = _regions_holding(probability > self.low, probability > self.high)
+            return np.zeros(evidence.high.shape, np.uint8)
+        region = evidence.low > self.low
+        mask = _regions_holding(region, region & (evidence.high > self.high))
         mask = opening(mask, self.kernel)
         return _without_small_regions(mask, float(max(self.minimum_pixels, self.minimum_share * mask.size)))
 
     def stream(self) -> MaskStream:
-        """Starts a video with no masks to vote."""
-        return _FrameByFrame(self) if self.vote_frames == 1 else _Voted(self, MaskVote(self.vote_frames))
+        """Starts a video of which nothing is known and no mask votes."""
+        return _GateStream(self)
 
 
 NamedRule = ConfidenceGate | MinMaxOpening
@@ -197,9 +217,9 @@ def _without_small_regions(mask: UInt8[np.ndarray, "h w"], least: float) -> UInt
 
 
 class _FrameByFrame:
-    """Has no memory."""
+    """The masks of a rule without memory."""
 
-    def __init__(self, rule: "NamedRule") -> None:
+    def __init__(self, rule: MinMaxOpening) -> None:
         self._rule = rule
 
     def push(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
@@ -226,12 +246,13 @@ class MaskVote:
         return (self._votes > self._frames // 2).view(np.uint8)
 
 
-class _Voted:
-    """Lets the masks of a rule vote."""
+class _GateStream:
+    """The masks of a gate, with all that it remembers."""
 
-    def __init__(self, rule: ConfidenceGate, vote: MaskVote) -> None:
-        self._rule = rule
-        self._vote = vote
+    def __init__(self, gate: ConfidenceGate) -> None:
+        self._gate = gate
+        self._evidence = EvidenceStream(gate.low_rate, gate.high_rate)
+        self._vote = MaskVote(gate.vote_frames)
 
     def push(self, probability: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
-        return self._vote.push(self._rule.mask(probability))
+        return self._vote.push(self._gate.mask_by(self._evidence.push(probability)))

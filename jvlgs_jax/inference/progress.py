@@ -15,8 +15,8 @@ from jvlgs_jax.inference.segmenter import SegmenterMemory
 from jvlgs_jax.inference.watching import Watcher
 
 _ROOMS = frozenset(
-    {"alarms", "camera_motion", "frame_table", "postprocess", "progress", "result_files", "results", "segmenter"}
-    | {"snapshots", "summary", "timeline", "watching"}
+    {"alarms", "camera_motion", "evidence", "frame_table", "postprocess", "progress", "result_files", "results"}
+    | {"segmenter", "snapshots", "summary", "timeline", "watching"}
 )
 _ELSEWHERE = frozenset(
     {("collections", "deque"), ("numpy", "dtype"), ("numpy", "ndarray"), ("jvlgs_jax.data.planes", "PlaneMemory")}

@@ -32,8 +32,9 @@ def calibrate_model(
 
     Where `output` is a model folder only its rule changes, so that it must be the bundle's own; otherwise a whole model
     is written there. What the choice rests on is beside it, in numbers and as a reliability plot. Nothing is written
-    where no gate keeps the limit.
+    where no gate keeps the limit. What the gate does beside what `grid` says stays as it was; None: the usual grid.
     """
+    grid = GateGrid(base=_own_gate(bundle) or ConfidenceGate()) if grid is None else grid
     calibration = calibrate(Segmenter(bundle), scenes, max_false_alarms=max_false_alarms, grid=grid)
     plot = draw_reliability(calibration.reliability)
     _write(bundle, output, calibration.chosen.gate, calibration.to_json(), plot)
@@ -47,9 +48,7 @@ def calibrate_model_leak_free(
 
     What the gate does beside its thresholds stays as it was.
     """
-    rule = None if bundle.rule is None else rule_from(bundle.rule)
-    base = rule if isinstance(rule, ConfidenceGate) else None
-    calibration = calibrate_leak_free(Segmenter(bundle), videos, limit, base=base)
+    calibration = calibrate_leak_free(Segmenter(bundle), videos, limit, base=_own_gate(bundle))
     _write(bundle, output, calibration.chosen.gate, calibration.to_json(), draw_false_alarms(calibration))
     return calibration
 
@@ -82,6 +81,12 @@ def describe_promise(folder: Path, rule: NamedRule, alarm: str | None) -> dict[s
         "hours_in_which_one_could_be_raised": said["hours"],
         "alarms_in_them": said["alarms"],
     }
+
+
+def _own_gate(bundle: ModelBundle) -> ConfidenceGate | None:
+    """The gate that a model comes with, if it has one."""
+    rule = None if bundle.rule is None else rule_from(bundle.rule)
+    return rule if isinstance(rule, ConfidenceGate) else None
 
 
 def _write(bundle: ModelBundle, output: Path, gate: ConfidenceGate, said: dict[str, Any], plot: str) -> None:

@@ -79,7 +79,14 @@ def test_each_trial_is_what_an_evaluation_finds():
     assert len({trial.j for trial in trials}) > 4
 
 
-@pytest.mark.parametrize("base", [ConfidenceGate(), ConfidenceGate(minimum_pixels=30, frame_confidence=0.85)])
+@pytest.mark.parametrize(
+    "base",
+    [
+        ConfidenceGate(),
+        ConfidenceGate(minimum_pixels=30, frame_confidence=0.85),
+        ConfidenceGate(low_rate=0.2, high_rate=0.5),
+    ],
+)
 def test_shared_work_leaves_the_masks_as_they_are(base):
     """On smooth fields, whose regions touch, hold several peaks and lose bridges to the opening."""
     rng = np.random.default_rng(1)

@@ -122,6 +122,37 @@ class TestConfidenceGate:
             last = [gate.mask(past) for past in frames[max(index - window + 1, 0) : index + 1]]
             np.testing.assert_array_equal(stream.push(frame), np.sum(last, axis=0) > window / 2)
 
+    def test_what_is_sure_for_one_frame_raises_nothing(self):
+        gas, nothing = scene_with((10, 10, 12, 0.99)), scene_with()
+        stream = ConfidenceGate(low=0.6, high=0.9, high_rate=0.5).stream()
+        seen = [nothing, gas, nothing, nothing, gas, gas]
+        assert [bool(stream.push(frame).any()) for frame in seen] == [False, False, False, False, False, True]
+
+    def test_gas_that_thins_for_a_moment_stays(self):
+        gas, half = scene_with((10, 10, 24, 0.99)), scene_with((10, 10, 12, 0.99))
+        stream = ConfidenceGate(kernel=1, low=0.6, high=0.95, low_rate=0.2).stream()
+        areas = [int(stream.push(frame).sum()) for frame in (gas, half, half, half, half, half)]
+        assert areas[:3] == [576, 576, 576]
+        assert areas[-1] == 144
+
+    def test_what_is_remembered_is_no_mask_without_something_sure(self):
+        gas, nothing = scene_with((10, 10, 24, 0.99)), scene_with()
+        stream = ConfidenceGate(low=0.6, high=0.95, low_rate=0.2).stream()
+        assert [bool(stream.push(frame).any()) for frame in (gas, nothing)] == [True, False]
+
+    def test_something_sure_outside_every_region_is_no_region(self):
+        """It may be so where the means are of different rates: then the frame shows it no more."""
+        gas, nothing = scene_with((10, 10, 12, 0.99)), scene_with()
+        stream = ConfidenceGate(low=0.6, high=0.7, high_rate=0.1).stream()
+        assert [int(stream.push(frame).sum()) for frame in (gas, nothing)][1] == 0
+
+    @given(st.lists(probabilities, min_size=1, max_size=5))
+    def test_without_memory_each_frame_is_by_itself(self, frames):
+        gate = ConfidenceGate(kernel=1, low=0.4, high=0.6)
+        stream = gate.stream()
+        for frame in frames:
+            np.testing.assert_array_equal(stream.push(frame), gate.mask(frame))
+
     @pytest.mark.parametrize(
         ("settings", "words"),
         [
@@ -131,6 +162,8 @@ class TestConfidenceGate:
             ({"minimum_pixels": -1}, "minimum_pixels is -1"),
             ({"frame_confidence": 2.0}, "frame_confidence is 2.0"),
             ({"vote_frames": 0}, "vote_frames is 0, the least is 1"),
+            ({"low_rate": 0.0}, r"low_rate is 0.0, it must be above 0 and at most 1 \(the frame alone\)"),
+            ({"high_rate": 1.5}, "high_rate is 1.5, it must be above 0"),
             ({"kernel": 0}, "kernel is 0"),
             ({"kernel": 8}, "kernel is 8, it must be odd"),
         ],
@@ -160,7 +193,7 @@ def test_a_rule_is_named_with_settings():
     assert mask_rule("minmax_opening") == MinMaxOpening()
 
 
-@pytest.mark.parametrize("rule", [ConfidenceGate(low=0.2, vote_frames=3), MinMaxOpening(kernel=5)])
+@pytest.mark.parametrize("rule", [ConfidenceGate(low=0.2, vote_frames=3, high_rate=0.5), MinMaxOpening(kernel=5)])
 def test_a_described_rule_comes_back_through_json(rule):
     assert rule_from(json.loads(json.dumps(describe_rule(rule)))) == rule
 

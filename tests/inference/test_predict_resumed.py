@@ -92,7 +92,7 @@ def test_an_interrupted_run_goes_on_to_the_same_results(tmp_path, bundle, monkey
     """Twice: after a frame that was saved and some more. Gas is seen everywhere, so that an alarm is on meanwhile."""
     monkeypatch.setattr(predict_module, "SAVED_EVERY", 4)
     video = open_video(write_video(tmp_path / "clip.mp4", 23))
-    watch = watch_config("confidence_gate:low=0,high=0,kernel=1,vote_frames=3", window_s=0.2)
+    watch = watch_config("confidence_gate:low=0,high=0,kernel=1,vote_frames=3,low_rate=0.2,high_rate=0.5", window_s=0.2)
     for name in ("straight", "stopped"):
         (tmp_path / name).mkdir()
 

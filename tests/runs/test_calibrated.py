@@ -9,7 +9,7 @@ from flax import nnx
 from jvlgs_jax.cli.main import main
 from jvlgs_jax.inference.postprocess import ConfidenceGate, MinMaxOpening, describe_rule
 from jvlgs_jax.inference.segmenter import same_view
-from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model
+from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model, save_rule
 from jvlgs_jax.interop.parameters import flatten, replace
 from jvlgs_jax.models.jvlgs import JvlgsConfig
 from jvlgs_jax.runs import calibrated
@@ -58,12 +58,14 @@ def calibrate(model, data, *more):
 @pytest.mark.slow
 def test_the_chosen_gate_goes_into_the_model_folder_and_nothing_else_changes(model, data, monkeypatch, capsys):
     monkeypatch.setattr(calibrated, "Segmenter", Brightness)
+    save_rule(model, describe_rule(ConfidenceGate(minimum_pixels=5)))
     before = json.loads((model / "model.json").read_text())
     weights = (model / "weights.safetensors").read_bytes()
     assert calibrate(model, data) == 0
     after = json.loads((model / "model.json").read_text())
     rule = after.pop("rule")
     assert rule["name"] == "confidence_gate"
+    assert rule["minimum_pixels"] == 5  # which is not in the grid
     assert rule["high"] == 0.7  # the least of the grid that 170 / 255 does not exceed
     assert after == {name: value for name, value in before.items() if name != "rule"}
     assert (model / "weights.safetensors").read_bytes() == weights
