@@ -51,7 +51,8 @@ def windowed(bundle: ModelBundle, frame: np.ndarray) -> Iterator[np.ndarray]:
 
     @jax.jit
     def segment(state: nnx.State, window: jax.Array, text: jax.Array) -> jax.Array:
-        return evaluated_model(config, state)(planes.normalize(window)[None], text).logits
+        model = evaluated_model(config, state)
+        return bundle.sizes.segment(model, bundle.sizes.encode(model, window[None], planes.normalize), text)
 
     text = evaluated_model(config, state).encode_text(tokenize(bundle.prompts))
     window = np.stack([planes.stream().push(frame)] * 3)
@@ -64,7 +65,8 @@ def parts(bundle: ModelBundle) -> dict[str, Iterator[None]]:
     config, state = bundle.model.config, nnx.state(bundle.model)
     text = encode_text(config, state, tokenize(bundle.prompts))
     clip = np.zeros((CLIP_LENGTH, *bundle.input_size, 3), np.float32)
-    features = encode_clip(config, state, clip, planes=bundle.planes)
+    use = {"planes": bundle.planes, "sizes": bundle.sizes}
+    features = encode_clip(config, state, clip, **use)
     windows = [jnp.repeat(level[:, None], 3, axis=1) for level in features]
 
     def turns(call: Callable[[], object]) -> Iterator[None]:
@@ -73,8 +75,8 @@ def parts(bundle: ModelBundle) -> dict[str, Iterator[None]]:
             yield from [None] * CLIP_LENGTH  # a frame each
 
     return {
-        "encoding": turns(lambda: encode_clip(config, state, clip, planes=bundle.planes)),
-        "behind the encoder": turns(lambda: segment_windows(config, state, windows, text, size=bundle.input_size)),
+        "encoding": turns(lambda: encode_clip(config, state, clip, **use)),
+        "behind the encoder": turns(lambda: segment_windows(config, state, windows, text, sizes=bundle.sizes)),
     }
 
 
@@ -109,8 +111,8 @@ def main() -> None:
                 taken[form].append(seconds(answers, FRAMES))
         for form, times in taken.items():
             clock, work = (statistics.median(kind) for kind in zip(*times, strict=True))
-            size = "x".join(map(str, bundle.input_size))
-            print(f"{name}, {size}, {form}: {clock:.3f} s, {1 / clock:.1f} a second; {work:.3f} s of processor time")
+            speed = f"{clock:.3f} s, {1 / clock:.1f} a second"
+            print(f"{name}, {bundle.sizes}, {form}: {speed}; {work:.3f} s of processor time")
 
 
 if __name__ == "__main__":

@@ -80,16 +80,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--input-size",
-        type=_input_size,
+        type=_size,
+        default=argparse.SUPPRESS,
         metavar="HxW",
         help="size in pixels, divisible by 32, that the new model runs at in place of the one it was trained at",
+    )
+    parser.add_argument(
+        "--coarse-size",
+        type=_size_or_none,
+        default=argparse.SUPPRESS,
+        metavar="HxW",
+        help="smaller size in pixels, divisible by 32, that the new model sees every frame at a second time, to take "
+        "the larger of both logits; none: it looks once",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Chooses the gate, writes it and prints it."""
-    if args.input_size is not None and args.output is None:
-        raise UserError("--input-size makes another model: say where it goes, with --output=DIR")
+    sizes = {name: getattr(args, name) for name in ("input_size", "coarse_size") if hasattr(args, name)}
+    if sizes and args.output is None:
+        option = next(iter(sizes)).replace("_", "-")
+        raise UserError(f"--{option} makes another model: say where it goes, with --output=DIR")
     choose = _choose_leak_free(args) if args.leak_free is not None else _choose_labelled(args)
     if args.output is not None and args.output.exists():
         raise UserError(f"{args.output}: exists: choose another output folder")
@@ -99,12 +110,10 @@ def run(args: argparse.Namespace) -> int:
     from jvlgs_jax.interop.model_folder import DESCRIPTION
     from jvlgs_jax.runs.calibrated import PLOT
 
-    bundle = load_bundle(args.checkpoint)
+    bundle = dataclasses.replace(load_bundle(args.checkpoint), **sizes)
     if args.output is None and not (args.checkpoint / DESCRIPTION).is_file():
         raise UserError(f"{args.checkpoint}: not a model folder, so that the gate cannot go there: give --output=DIR")
     output = args.output or args.checkpoint
-    if args.input_size is not None:
-        bundle = dataclasses.replace(bundle, input_size=args.input_size)
     print(f"{choose(bundle, output)}\n{output}: written, with {PLOT}")
     return 0
 
@@ -146,9 +155,14 @@ def _choose_leak_free(args: argparse.Namespace) -> Choose:
     return choose
 
 
-def _input_size(text: str) -> tuple[int, int]:
+def _size(text: str) -> tuple[int, int]:
     """Reads "256x320"; argparse.ArgumentTypeError for what is no size that the network takes."""
     sides = [int(side) if side.isdecimal() else 0 for side in text.split("x")]
     if len(sides) != 2 or not all(sides) or any(side % 32 for side in sides):
         raise argparse.ArgumentTypeError(f"{text!r}: give height and width, both divisible by 32, as in 256x320")
     return sides[0], sides[1]
+
+
+def _size_or_none(text: str) -> tuple[int, int] | None:
+    """Reads "192x256", or "none"; argparse.ArgumentTypeError as above."""
+    return None if text == "none" else _size(text)

@@ -36,10 +36,9 @@ def run(args: argparse.Namespace) -> int:
     if not models:
         print("no model comes with this version of the package; train one, or convert published weights")
     for model in models:
-        height, width = model.input_size
         print(
             f"{model.name}{' (default)' if model.entry.default else ''}: {model.entry.summary}\n"
-            f"  {model.parameters():,} parameters, {model.weight_bytes / 1e6:.1f} MB, input {height}x{width}, "
+            f"  {model.parameters():,} parameters, {model.weight_bytes / 1e6:.1f} MB, input {model.sizes}, "
             f"licence {model.entry.licence}\n"
             f"  prompts: {', '.join(model.prompts)}\n"
             f"  sha256: {model.entry.sha256}"

@@ -17,6 +17,7 @@ from jvlgs_jax.experiment import Experiment
 from jvlgs_jax.inference.segmenter import CLIP_LENGTH, encode_clip, segment_windows
 from jvlgs_jax.interop.model_folder import abstract_model
 from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.models.multi_scale import InputSizes
 from jvlgs_jax.training.program import training_program
 from jvlgs_jax.training.text_features import CachedPrompts, TextFeatures, TrainedPrompts, trains_text
 
@@ -60,17 +61,18 @@ def inference_call(experiment: Experiment, device: jax.Device) -> Traced:
     """Returns the network's work for one clip of `jvlgs predict` on one device, traced from shapes."""
     place = SingleDeviceSharding(device)
     data, state = experiment.data, nnx.state(abstract_model(experiment.model))
+    sizes = InputSizes(data.input_size)
     clip = jax.ShapeDtypeStruct((CLIP_LENGTH, *data.input_size, 3), jnp.float32)
     shapes = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), (state, clip, _text_shape(experiment))
     )
 
     def call(state: nnx.State, clip: jax.Array, text: jax.Array) -> jax.Array:
-        features = encode_clip(experiment.model, state, clip, planes=data.planes)
+        features = encode_clip(experiment.model, state, clip, planes=data.planes, sizes=sizes)
         # Two frames of the past, here the first one twice, make a window of each frame.
         levels = [jnp.concatenate([level[:1], level[:1], level]) for level in features]
         windows = [jnp.stack([level[:-2], level[1:-1], level[2:]], axis=1) for level in levels]
-        return segment_windows(experiment.model, state, windows, text, size=data.input_size)
+        return segment_windows(experiment.model, state, windows, text, sizes=sizes)
 
     return jax.jit(call).trace(*shapes)
 

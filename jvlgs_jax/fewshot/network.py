@@ -18,6 +18,7 @@ from jvlgs_jax.data.planes import input_planes
 from jvlgs_jax.data.prompts import PromptTokens, tokenize
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model
 from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
+from jvlgs_jax.models.multi_scale import InputSizes, encode_looks
 
 TEXT = "text_encoder/.*"
 ENCODER_PARTS = frozenset({"video_encoder", "receptive_fields", "details"})  # what `Jvlgs.encode_video` runs
@@ -30,12 +31,12 @@ class Network:
     Attributes:
         config: its sizes.
         planes: name of its input planes.
-        size: (height, width) it works at.
+        sizes: that it sees every frame at.
     """
 
     config: JvlgsConfig
     planes: str
-    size: tuple[int, int]
+    sizes: InputSizes
 
     def model(self, variables: "Variables") -> Jvlgs:
         """The network with these numbers, in evaluation mode."""
@@ -76,7 +77,7 @@ class Forward(Protocol):
         ...
 
     def logits(self, variables: Variables, inputs: PyTree) -> Float[Array, "b 1 h w 1"]:
-        """Logits of the frame that each clip's window asks about."""
+        """Logits of the frame that each clip's window asks about, as `predict` will see them."""
         ...
 
 
@@ -86,13 +87,14 @@ class WholeNetwork:
 
     network: Network
 
-    def inputs(self, variables: Variables, planes: Float[Array, "b 3 h w 3"]) -> Float[Array, "b 3 h w 3"]:
-        """The planes in the network's range."""
-        return input_planes(self.network.planes).normalize(planes)
+    def inputs(self, variables: Variables, planes: Float[Array, "b 3 h w 3"]) -> list[Float[Array, "b 3 _ _ 3"]]:
+        """The planes in the network's range, for each look."""
+        return self.network.sizes.looks(planes, input_planes(self.network.planes).normalize)
 
-    def logits(self, variables: Variables, inputs: Float[Array, "b 3 h w 3"]) -> Float[Array, "b 1 h w 1"]:
-        """Logits at the network's size."""
-        return self.network.model(variables)(inputs, variables.text).logits
+    def logits(self, variables: Variables, inputs: list[Float[Array, "b 3 _ _ 3"]]) -> Float[Array, "b 1 h w 1"]:
+        """Logits at the network's main size."""
+        model = self.network.model(variables)
+        return self.network.sizes.segment(model, encode_looks(model, inputs), variables.text)
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,13 @@ class BehindEncoder:
     network: Network
 
     def inputs(self, variables: Variables, planes: Float[Array, "b 3 h w 3"]) -> list[Float[Array, "b 3 _ _ _"]]:
-        """The features of all frames."""
-        return self.network.model(variables).encode_video(input_planes(self.network.planes).normalize(planes))
+        """The features of all frames, look by look."""
+        normalize = input_planes(self.network.planes).normalize
+        return self.network.sizes.encode(self.network.model(variables), planes, normalize)
 
     def logits(self, variables: Variables, inputs: list[Float[Array, "b 3 _ _ _"]]) -> Float[Array, "b 1 h w 1"]:
-        """Logits at the network's size."""
-        return self.network.model(variables).segment(inputs, variables.text, self.network.size).logits
+        """Logits at the network's main size."""
+        return self.network.sizes.segment(self.network.model(variables), inputs, variables.text)
 
 
 def forward_for(network: Network, changed: set[str]) -> Forward:
@@ -118,7 +121,7 @@ def forward_for(network: Network, changed: set[str]) -> Forward:
 
 def take_apart(bundle: ModelBundle) -> tuple[Network, Variables]:
     """Returns a model as what is known of it and its numbers."""
-    network = Network(bundle.model.config, bundle.planes, bundle.input_size)
+    network = Network(bundle.model.config, bundle.planes, bundle.sizes)
     _, params, rest = nnx.split(bundle.model, nnx.Param, ...)
     unread = jnp.zeros((1, 1))  # no text yet
     text = _encode_text(network, Variables(params=params, rest=rest, text=unread), tokenize(bundle.prompts))

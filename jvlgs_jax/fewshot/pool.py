@@ -50,7 +50,7 @@ class _SupportSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Pool:
-    """Clips at the network's size, and what its frozen part makes of them.
+    """Clips at the network's main size, and what its frozen part makes of them.
 
     Attributes:
         inputs: of `forward.logits`, by frame and variant; variant 0 is the frame as it was recorded.
@@ -90,7 +90,7 @@ def make_pool(
     def maker(config: AugmentationConfig | None) -> ClipMaker:
         transforms = () if config is None else augmentations(config, planes, step=clips.step)
         source = _SupportSource(frames)
-        return ClipMaker(sources=(source,), planes=planes, clips=clips, transforms=transforms, size=network.size)
+        return ClipMaker(sources=(source,), planes=planes, clips=clips, transforms=transforms, size=network.sizes.main)
 
     plain, changed = maker(None), maker(augmentation)
     inputs, masks = [], []

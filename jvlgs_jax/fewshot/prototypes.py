@@ -78,9 +78,10 @@ Head = tuple[Float[Array, "1 1 c 1"], Float[Array, "1"]]
 
 @partial(jax.jit, static_argnames="forward")
 def compute_features(forward: Forward, variables: Variables, inputs: PyTree) -> Float[Array, "b 2 _ _ c"]:
-    """What the decoder's head sees of each frame pair."""
+    """What the decoder's head sees of each frame pair in the main look."""
     model = forward.network.model(variables)
-    return model.decoder.features(model.decoder_levels(inputs, variables.text))
+    main = forward.network.sizes.main_features(inputs)
+    return model.decoder.features(model.decoder_levels(main, variables.text))
 
 
 def shares(masks: Float[np.ndarray, "b H W 1"], size: tuple[int, int]) -> Float[Array, "b h w 1"]:

@@ -61,9 +61,9 @@ def _random(network: Network, seed: int) -> tuple[PyTree, PyTree]:
 
 
 @partial(jax.jit, static_argnames="network")
-def _statistics(network: Network, variables: Variables, inputs: Float[Array, "b 3 h w 3"]) -> PyTree:
-    """The running statistics after another pass of the clips."""
+def _statistics(network: Network, variables: Variables, inputs: list[Float[Array, "b 3 _ _ 3"]]) -> PyTree:
+    """The running statistics after another pass of the clips, at the main size."""
     model = network.model(variables)
     model.train()
-    model(inputs, variables.text)
+    model(inputs[0], variables.text)
     return nnx.split(model, nnx.Param, ...)[2]

@@ -25,6 +25,7 @@ def describe_model(name: str, bundle: ModelBundle) -> dict[str, Any]:
         "prompts": list(bundle.prompts),
         "planes": bundle.planes,
         "input_size": list(bundle.input_size),
+        **({} if bundle.coarse_size is None else {"coarse_size": list(bundle.coarse_size)}),
         "window": f"{bundle.direction}, step {bundle.step}",
     }
 

@@ -21,6 +21,7 @@ _TICKS = 5
 _WRITTEN = {
     "sha256": "SHA-256",
     "input_size": "Input height and width, pixels",
+    "coarse_size": "Height and width of the coarser look, pixels",
     "window_s": "Window, seconds",
     "refractory_s": "Refractory time, seconds",
     "settle_s": "Settling time, seconds",

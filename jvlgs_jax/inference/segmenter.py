@@ -21,9 +21,10 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.inference.postprocess import native_probability
 from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model
 from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
+from jvlgs_jax.models.multi_scale import InputSizes
 
 CLIP_LENGTH = 8  # frames a network call
-Features = list[Float[Array, "t _ _ _"]]  # of each of t frames, as `Jvlgs.encode_video` makes them
+Features = list[Float[Array, "t _ _ _"]]  # of each of t frames, as `InputSizes.encode` makes them
 
 StartsView = Callable[[Frame], bool]
 """Is asked of each frame of a video, in order, whether the camera shows a new view from it on."""
@@ -57,14 +58,14 @@ class Segmenter:
     """Runs a model over videos of any length and size; the bundle's model itself is left as it is.
 
     Every frame is encoded once, and its features are kept until the last window that needs them. The network is
-    compiled once, also across segmenters of one architecture, input size and clip length.
+    compiled once, also across segmenters of one architecture, input sizes and clip length.
     """
 
     def __init__(self, bundle: ModelBundle, clip_length: int = CLIP_LENGTH) -> None:
         """A longer clip is faster and takes more memory; the results are the same.
 
         Args:
-            bundle: the model with its prompts, input planes, input size and windows.
+            bundle: the model with its prompts, input planes, input sizes and windows.
             clip_length: frames a network call. UserError below 1.
         """
         if clip_length < 1:
@@ -73,7 +74,7 @@ class Segmenter:
         self._state = nnx.state(bundle.model)
         self._text = encode_text(self._config, self._state, tokenize(bundle.prompts))
         self._planes = bundle.planes
-        self._input_size = bundle.input_size
+        self._sizes = bundle.sizes
         self._clip_length = clip_length
         # With copies of the first frame before the video, or of the last one after it, a window never leaves the video.
         self._ahead = bundle.direction == Direction.LOOK_AHEAD
@@ -119,17 +120,17 @@ class Segmenter:
         for frame in clip:
             if starts_view(frame):
                 stream = planes.stream()
-            seen.append(resize(stream.push(frame), self._input_size))
+            seen.append(resize(stream.push(frame), self._sizes.main))
         memory.planes = stream.memory
         filled = np.stack([*seen, *repeat(seen[-1], self._clip_length - len(seen))])
-        return encode_clip(self._config, self._state, filled, planes=self._planes)
+        return encode_clip(self._config, self._state, filled, planes=self._planes, sizes=self._sizes)
 
     def _answers(self, features: Features, new: int, memory: SegmenterMemory) -> Float32[np.ndarray, "n h w"]:
         """The logits of the frames whose windows are complete with these features, of which `new` are of new frames."""
         past = memory.past or [jnp.repeat(level[:1], self._reach, axis=0) for level in features]
         timeline = [jnp.concatenate(levels) for levels in zip(past, features, strict=True)]
         windows = [level[self._windows] for level in timeline]
-        logits = np.asarray(segment_windows(self._config, self._state, windows, self._text, size=self._input_size))
+        logits = np.asarray(segment_windows(self._config, self._state, windows, self._text, sizes=self._sizes))
         memory.past = [np.asarray(level[-self._reach :]) for level in timeline]
         memory.unanswered += new
         answers = logits[memory.early :][: memory.unanswered]
@@ -145,25 +146,27 @@ def encode_text(config: JvlgsConfig, state: nnx.State, tokens: PromptTokens) -> 
     return evaluated_model(config, state).encode_text(tokens)
 
 
-@partial(jax.jit, static_argnames=("config", "planes"))
-def encode_clip(config: JvlgsConfig, state: nnx.State, clip: Float[Array, "t h w 3"], *, planes: str) -> Features:
+@partial(jax.jit, static_argnames=("config", "planes", "sizes"))
+def encode_clip(
+    config: JvlgsConfig, state: nnx.State, clip: Float[Array, "t h w 3"], *, planes: str, sizes: InputSizes
+) -> Features:
     """The features of a clip's frames: the first of the two compiled calls that do a segmenter's work."""
-    features = evaluated_model(config, state).encode_video(input_planes(planes).normalize(clip)[None])
+    features = sizes.encode(evaluated_model(config, state), clip[None], input_planes(planes).normalize)
     return [level[0] for level in features]
 
 
-@partial(jax.jit, static_argnames=("config", "size"))
+@partial(jax.jit, static_argnames=("config", "sizes"))
 def segment_windows(
     config: JvlgsConfig,
     state: nnx.State,
     windows: list[Float[Array, "w 3 _ _ _"]],
     text: Float[Array, "p d"],
     *,
-    size: tuple[int, int],
+    sizes: InputSizes,
 ) -> Float32[Array, "w h w2"]:
     """The logits of windows of three frames' features: the second of the two."""
-    output = evaluated_model(config, state).segment(windows, text, size)
-    return output.logits[:, 0, ..., 0].astype(jnp.float32)
+    logits = sizes.segment(evaluated_model(config, state), windows, text)
+    return logits[:, 0, ..., 0].astype(jnp.float32)
 
 
 def evaluated_model(config: JvlgsConfig, state: nnx.State) -> Jvlgs:

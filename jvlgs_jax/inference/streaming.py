@@ -21,6 +21,7 @@ from jvlgs_jax.inference.postprocess import native_probability
 from jvlgs_jax.inference.segmenter import SegmenterMemory, StartsView, encode_text, evaluated_model, same_view
 from jvlgs_jax.interop.model_folder import ModelBundle
 from jvlgs_jax.models.jvlgs import JvlgsConfig
+from jvlgs_jax.models.multi_scale import InputSizes
 
 Carry = list[Float[Array, "s k _ _ _"]]
 """Features of the last k frames of each of s videos, oldest first: as far back as a window reaches."""
@@ -30,10 +31,10 @@ LiveFrame = UInt8[np.ndarray, "_ _ _"] | Float32[np.ndarray, "_ _ _"] | None
 
 
 class StreamUse(NamedTuple):
-    """How a model is run on a stream, beside its sizes: what the compiled step depends on."""
+    """How a model is run on a stream, beside its config: what the compiled step depends on."""
 
     planes: str
-    size: tuple[int, int]
+    sizes: InputSizes
     step: int
     direction: Direction
 
@@ -53,7 +54,7 @@ class StreamingSegmenter:
         self._config = bundle.model.config
         self._state = nnx.state(bundle.model)
         self._text = encode_text(self._config, self._state, tokenize(bundle.prompts))
-        self._use = StreamUse(bundle.planes, bundle.input_size, bundle.step, bundle.direction)
+        self._use = StreamUse(bundle.planes, bundle.sizes, bundle.step, bundle.direction)
         self._carry: Carry | None = None
         self._videos = [_LiveVideo(bundle) for _ in range(streams)]
 
@@ -122,7 +123,7 @@ class StreamingSegmenter:
             yield answer
 
     def _no_planes(self) -> Float32[np.ndarray, "s H W 3"]:
-        return np.zeros((len(self._videos), *self._use.size, 3), np.float32)
+        return np.zeros((len(self._videos), *self._use.sizes.main, 3), np.float32)
 
     def _step(self, planes: np.ndarray, fresh: list[bool]) -> list[np.ndarray | None]:
         first = np.array([video.is_new for video in self._videos])
@@ -178,7 +179,7 @@ class _LiveVideo:
 def empty_carry(config: JvlgsConfig, state: nnx.State, shape: tuple[int, ...], use: StreamUse) -> Carry:
     """A carry to start with, for planes of `shape` (s, h, w, 3); the first frame of a stream fills its own."""
     planes = jax.ShapeDtypeStruct(shape, jnp.float32)
-    features = jax.eval_shape(partial(_encode, config, planes_name=use.planes), state, planes)
+    features = jax.eval_shape(partial(_encode, config, use=use), state, planes)
     reach = use.step * (WINDOW_LENGTH - 1)
     return [jnp.zeros((shape[0], reach, *level.shape[2:]), level.dtype) for level in features]
 
@@ -200,17 +201,17 @@ def stream_step(
     `first` marks streams whose video begins, so that this frame stands in for those before it; the carry of a stream
     that is not `fresh` stays as it is.
     """
-    features = _encode(config, state, jnp.asarray(planes), planes_name=use.planes)
+    features = _encode(config, state, jnp.asarray(planes), use=use)
     past = [jnp.where(_wide(first), new, old) for new, old in zip(features, carry, strict=True)]
     timeline = [jnp.concatenate([old, new], 1) for old, new in zip(past, features, strict=True)]
     order = slice(None, None, use.step if use.direction == Direction.LOOK_AHEAD else -use.step)
-    output = evaluated_model(config, state).segment([level[:, order] for level in timeline], text, use.size)
+    logits = use.sizes.segment(evaluated_model(config, state), [level[:, order] for level in timeline], text)
     kept = [jnp.where(_wide(fresh), level[:, 1:], old) for level, old in zip(timeline, carry, strict=True)]
-    return kept, output.logits[:, 0, ..., 0].astype(jnp.float32)
+    return kept, logits[:, 0, ..., 0].astype(jnp.float32)
 
 
-def _encode(config: JvlgsConfig, state: nnx.State, planes: Array, *, planes_name: str) -> list[Array]:
-    return evaluated_model(config, state).encode_video(input_planes(planes_name).normalize(planes)[:, None])
+def _encode(config: JvlgsConfig, state: nnx.State, planes: Array, *, use: StreamUse) -> list[Array]:
+    return use.sizes.encode(evaluated_model(config, state), planes[:, None], input_planes(use.planes).normalize)
 
 
 def _wide(mask: Bool[Array, " s"] | Bool[np.ndarray, " s"]) -> Bool[Array, "s 1 1 1 1"]:

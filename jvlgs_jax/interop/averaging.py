@@ -12,7 +12,7 @@ from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, describe
 from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.interop.parameters import replace as with_arrays
 
-_FREE = ("input_size", "rule")  # what the models may differ in; the mean takes the last one's
+_FREE = ("input_size", "coarse_size", "rule")  # what the models may differ in; the mean takes the last one's
 
 
 def average_models(models: Mapping[str, ModelBundle], shares: Sequence[float]) -> ModelBundle:

@@ -62,7 +62,7 @@ def export_model(bundle: ModelBundle, folder: Path, config: ExportConfig) -> dic
 
     The program takes windows of three frames' input planes, float32 "b 3 h w 3" at the model's input size in grey
     levels, and returns the probabilities of gas, float32 "b h w", of the frame that each window answers for.
-    Normalisation, text features and BatchNorm are inside.
+    Normalisation, the coarser look where there is one, text features and BatchNorm are inside.
     """
     program = _program(bundle, config.precision)
     (batch,) = (config.batch,) if config.batch is not None else export.symbolic_shape("b")
@@ -104,7 +104,9 @@ def largest_difference(bundle: ModelBundle, exported: export.Exported, batch: in
     model = nnx.clone(bundle.model)
     model.eval()
     planes, tokens = input_planes(bundle.planes), tokenize(bundle.prompts)
-    expected = nnx.jit(lambda net, x: probabilities(net, planes.normalize(x), net.encode_text(tokens)))(model, windows)
+    expected = nnx.jit(lambda net, x: probabilities(net, bundle.sizes, x, planes.normalize, net.encode_text(tokens)))(
+        model, windows
+    )
     found, expected = (
         jax.scipy.special.logit(jnp.clip(p, 1e-12, 1 - 1e-5)) for p in (exported.call(windows), expected)
     )
@@ -123,8 +125,11 @@ def _program(bundle: ModelBundle, precision: str) -> Any:
     state, text = cast_floats(state, dtype), text.astype(dtype)
     planes = input_planes(bundle.planes)
 
+    def normalize(planes_seen: Float[Array, "*b h w 3"]) -> Float[Array, "*b h w 3"]:
+        return planes.normalize(planes_seen).astype(dtype)
+
     def program(windows: Float[Array, "b 3 h w 3"]) -> Float[Array, "b h w"]:
-        return probabilities(nnx.merge(graphdef, state), planes.normalize(windows).astype(dtype), text)
+        return probabilities(nnx.merge(graphdef, state), bundle.sizes, windows, normalize, text)
 
     return program
 
@@ -147,6 +152,7 @@ def _describe(bundle: ModelBundle, config: ExportConfig, exported: export.Export
             "planes": bundle.planes,
             "normalisation": _NORMALISATION[bundle.planes],
             "resize": _RESIZE,
+            "coarse_size": None if bundle.coarse_size is None else list(bundle.coarse_size),
         },
         "output": {"shape": [batch, height, width], "dtype": "float32", "meaning": "probability of gas in frame t"},
         "prompts": list(bundle.prompts),

@@ -19,6 +19,8 @@ def fingerprint(bundle: ModelBundle) -> str:
     Prompts and the rule from probabilities to masks are not part of it.
     """
     use = {name: value for name, value in describe_use(bundle).items() if name not in _CHOICES}
+    if bundle.coarse_size is None:  # so that models of one look keep the hash that they always had
+        del use["coarse_size"]
     digest = hashlib.sha256(json.dumps(use, sort_keys=True).encode())
     digest.update(repr(bundle.model.config).encode())
     for path, value in sorted(flatten(nnx.state(bundle.model)).items()):

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from jvlgs_jax.models.batch_norm import EPSILON
 from jvlgs_jax.models.convolution import ConvBN
 from jvlgs_jax.models.jvlgs import Jvlgs
+from jvlgs_jax.models.multi_scale import InputSizes, Normalize
 
 Network = TypeVar("Network", bound=nnx.Module)
 
@@ -49,6 +50,9 @@ def without_text_encoder(model: Jvlgs) -> Jvlgs:
     return copy
 
 
-def probabilities(model: Jvlgs, windows: Float[Array, "b 3 h w 3"], text: Float[Array, "p d"]) -> Float[Array, "b h w"]:
-    """The probability of gas of the frame that each window of normalised planes answers for."""
-    return jax.nn.sigmoid(model(windows, text).logits[:, 0, ..., 0].astype(jnp.float32))
+def probabilities(
+    model: Jvlgs, sizes: InputSizes, windows: Float[Array, "b 3 h w 3"], normalize: Normalize, text: Float[Array, "p d"]
+) -> Float[Array, "b h w"]:
+    """The probability of gas of the frame that each window of planes, in grey levels, answers for."""
+    logits = sizes.segment(model, sizes.encode(model, windows, normalize), text)
+    return jax.nn.sigmoid(logits[:, 0, ..., 0].astype(jnp.float32))

@@ -20,6 +20,7 @@ from jvlgs_jax.interop.families import PARTS
 from jvlgs_jax.interop.parameters import flatten, replace
 from jvlgs_jax.interop.weight_files import read_weights, write_weights
 from jvlgs_jax.models.jvlgs import Jvlgs, JvlgsConfig
+from jvlgs_jax.models.multi_scale import InputSizes
 from jvlgs_jax.models.pvt_v2 import PvtV2Config
 from jvlgs_jax.models.text_encoder import TextEncoderConfig
 
@@ -31,7 +32,7 @@ FORMAT = 1
 
 @dataclasses.dataclass(frozen=True)
 class ModelBundle:
-    """A network with all it needs to run on raw frames."""
+    """A network with all it needs to run on raw frames. UserError for sizes that do not go together."""
 
     model: Jvlgs
     prompts: tuple[str, ...]
@@ -40,6 +41,16 @@ class ModelBundle:
     step: int = 1  # frames of the video from one frame of a window to the next
     direction: Direction = Direction.LOOK_AHEAD  # where a window goes from the frame it answers for
     rule: Mapping[str, Any] | None = None  # from probabilities to masks, see `postprocess.rule_from`; None: the default
+    # (height, width) of a second, coarser look at every frame, whose logits count where they are larger; None: one look
+    coarse_size: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        InputSizes(self.input_size, self.coarse_size)  # complains of sizes that do not go together
+
+    @property
+    def sizes(self) -> InputSizes:
+        """The sizes that every frame is seen at."""
+        return InputSizes(self.input_size, self.coarse_size)
 
 
 def abstract_model(config: JvlgsConfig) -> Jvlgs:
@@ -102,6 +113,7 @@ def bundle_of(model: Jvlgs, description: Mapping[str, Any]) -> ModelBundle:
         step=description["step"],
         direction=description["direction"],
         rule=description["rule"],
+        coarse_size=description["coarse_size"],
     )
 
 
@@ -213,6 +225,7 @@ def read_description(folder: Path) -> dict[str, Any]:
             raise ValueError(f"step {description['step']}")
         if not isinstance(description.setdefault("rule", None), dict | None):
             raise ValueError(f"rule {description['rule']!r}")
+        description["coarse_size"] = _coarse_size(description)
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path}: damaged ({type(error).__name__}: {error}); convert or train the model again"
@@ -226,3 +239,18 @@ def _config(fields: dict[str, Any]) -> JvlgsConfig:
         return JvlgsConfig(encoder=PvtV2Config(**encoder), text=TextEncoderConfig(**fields.pop("text")), **fields)
     except UserError as error:  # without the file's name
         raise ValueError(str(error)) from error
+
+
+def _coarse_size(description: Mapping[str, Any]) -> tuple[int, int] | None:
+    found = description.get("coarse_size")
+    if found is None:
+        return None
+    height, width = found
+    if not isinstance(height, int) or not isinstance(width, int):
+        raise ValueError(f"coarse_size {found!r}")
+    main_height, main_width = description["input_size"]
+    try:
+        sizes = InputSizes((main_height, main_width), (height, width))
+    except UserError as error:  # without the file's name
+        raise ValueError(str(error)) from error
+    return sizes.coarse

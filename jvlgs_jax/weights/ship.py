@@ -79,7 +79,7 @@ def ship_model(
         path = partial / DESCRIPTION
         description = json.loads(path.read_text(encoding="utf-8")) | {ENTRY: entry.to_json()}
         path.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
-        model = ShippedModel(folder=partial, entry=entry, prompts=bundle.prompts, input_size=bundle.input_size)
+        model = ShippedModel(folder=partial, entry=entry, prompts=bundle.prompts, sizes=bundle.sizes)
         card = _card(folder.name, model, texts, precision, bundle)
         (partial / CARD).write_text(card, encoding="utf-8")
     (shipped,) = [model for model in shipped_models(folder.parent) if model.name == folder.name]
@@ -87,7 +87,7 @@ def ship_model(
 
 
 def _card(name: str, model: ShippedModel, texts: CardTexts, precision: str, bundle: ModelBundle) -> str:
-    height, width = bundle.input_size
+    main, *coarse = [f"{height} x {width}" for height, width in bundle.sizes.each]
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         {field.name: getattr(texts, field.name).strip() for field in fields(texts)},
         name=name,
@@ -95,9 +95,7 @@ def _card(name: str, model: ShippedModel, texts: CardTexts, precision: str, bund
         megabytes=f"{model.weight_bytes / 1e6:.1f}",
         precision=precision,
         sha256=model.entry.sha256,
-        height=height,
-        width=width,
-        planes=bundle.planes,
+        input=f"{bundle.planes} planes of {main} pixels" + "".join(f", and of {size}" for size in coarse),
         prompts=", ".join(bundle.prompts),
         rule=json.dumps(bundle.rule) if bundle.rule else "the default confidence gate",
     )

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from jvlgs_jax.errors import UserError
 from jvlgs_jax.interop.fingerprint import sha256
 from jvlgs_jax.interop.model_folder import DESCRIPTION, WEIGHTS, ModelBundle, load_model, read_description
+from jvlgs_jax.models.multi_scale import InputSizes
 
 FOLDER = Path(__file__).parent
 CARD = "MODEL_CARD.md"
@@ -49,13 +50,13 @@ class ShippedModel:
         folder: where it is; its name is the model's.
         entry: what is said of it.
         prompts: that it was trained with.
-        input_size: (height, width) it works at.
+        sizes: that it sees every frame at.
     """
 
     folder: Path
     entry: ShippedEntry
     prompts: tuple[str, ...]
-    input_size: tuple[int, int]
+    sizes: InputSizes
 
     @property
     def name(self) -> str:
@@ -142,4 +143,5 @@ def _read(folder: Path) -> ShippedModel:
     except (KeyError, TypeError) as error:
         raise UserError(f"{folder / DESCRIPTION}: no whole entry {ENTRY!r} ({error}): {_AGAIN}") from error
     height, width = description["input_size"]
-    return ShippedModel(folder=folder, entry=entry, prompts=tuple(description["prompts"]), input_size=(height, width))
+    sizes = InputSizes((height, width), description["coarse_size"])
+    return ShippedModel(folder=folder, entry=entry, prompts=tuple(description["prompts"]), sizes=sizes)

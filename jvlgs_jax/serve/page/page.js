@@ -274,7 +274,7 @@ async function refresh() {
 
 about = await ask("api/about");
 state = await ask("api/state");
-byId("model").textContent = `Model: ${about.model.name}, ${about.model.input_size?.join(" x ")} pixels. jvlgs_jax ${about.version}.`;
+byId("model").textContent = `Model: ${about.model.name}, ${[about.model.input_size, about.model.coarse_size].filter(Boolean).map((size) => size.join(" x ")).join(" and ")} pixels. jvlgs_jax ${about.version}.`;
 byId("limit").textContent = `Up to ${about.max_upload_mib} MiB. It stays on this machine.`;
 fill({ ...about.defaults, ...state.wish });
 regions.set(state.wish?.regions);
