@@ -18,9 +18,9 @@ def fingerprint(bundle: ModelBundle) -> str:
 
     Prompts and the rule from probabilities to masks are not part of it.
     """
-    use = {name: value for name, value in describe_use(bundle).items() if name not in _CHOICES}
-    if bundle.coarse_size is None:  # so that models of one look keep the hash that they always had
-        del use["coarse_size"]
+    # Without a coarse size that is none, so that models of one look keep the hash that they always had.
+    left_out = (*_CHOICES, "coarse_size") if bundle.coarse_size is None else _CHOICES
+    use = {name: value for name, value in describe_use(bundle).items() if name not in left_out}
     digest = hashlib.sha256(json.dumps(use, sort_keys=True).encode())
     digest.update(repr(bundle.model.config).encode())
     for path, value in sorted(flatten(nnx.state(bundle.model)).items()):

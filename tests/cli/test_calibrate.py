@@ -7,10 +7,13 @@ import pytest
 from jvlgs_jax.cli.main import main
 
 
+@pytest.mark.parametrize("option", ["input", "coarse"])
 @pytest.mark.parametrize("size", ["256", "256x321", "0x320", "256x320x3", "axb", "-32x32", "²x32"])
-def test_a_size_that_the_network_does_not_take(size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_size_that_the_network_does_not_take(
+    size: str, option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
     use = ["calibrate", "--checkpoint=m", "--data-dir=d", f"--output={tmp_path / 'new'}"]
-    assert main([*use, f"--input-size={size}"]) == 2
+    assert main([*use, f"--{option}-size={size}"]) == 2
     assert "both divisible by 32, as in 256x320" in capsys.readouterr().err
 
 
@@ -36,6 +39,10 @@ def test_an_option_that_has_no_effect_is_refused(footage: str, option: str, caps
     assert error.count("\n") == 1
 
 
-def test_another_size_needs_another_folder(capsys: pytest.CaptureFixture[str]):
-    assert main(["calibrate", "--checkpoint=m", "--data-dir=d", "--input-size=256x320"]) == 2
-    assert "--input-size makes another model: say where it goes, with --output=DIR" in capsys.readouterr().err
+@pytest.mark.parametrize("option", ["--input-size=256x320", "--coarse-size=256x320", "--coarse-size=none"])
+def test_another_size_needs_another_folder(option: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["calibrate", "--checkpoint=m", "--data-dir=d", option]) == 2
+    assert (
+        f"{option.partition('=')[0]} makes another model: say where it goes, with --output=DIR"
+        in capsys.readouterr().err
+    )

@@ -51,7 +51,7 @@ def test_nothing_of_what_was_learned_is_left_but_the_text_encoder(given, first: 
 def test_its_statistics_are_those_of_the_support(given, first: Variables):
     """Another pass of the same frames changes them by little."""
     forward, _, pool = given
-    inputs = np.concatenate([pool.recorded(number) for number in range(len(FRAMES))])
+    inputs = [np.concatenate(look) for look in zip(*map(pool.recorded, range(len(FRAMES))), strict=True)]
     now, again = paths(first.rest), paths(_statistics(forward.network, first, inputs))
     assert now
     for path, value in now.items():

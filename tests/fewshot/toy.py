@@ -21,10 +21,11 @@ from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model
 from jvlgs_jax.interop.parameters import flatten
 from jvlgs_jax.interop.parameters import replace as replace_arrays
 from jvlgs_jax.models.jvlgs import JvlgsConfig
+from jvlgs_jax.models.multi_scale import InputSizes
 
 SIZE = (32, 48)
 PLANES = input_planes("temporal")
-NETWORK = Network(JvlgsConfig.tiny(), "temporal", SIZE)
+NETWORK = Network(JvlgsConfig.tiny(), "temporal", InputSizes(SIZE))
 ONSET = 50  # the first frame with gas
 
 

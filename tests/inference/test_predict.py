@@ -55,6 +55,8 @@ def test_a_model_is_known_by_its_hash(bundle):
     assert (said["name"], said["sha256"], said["planes"]) == ("tiny", fingerprint(bundle), "rgb")
     assert said["prompts"] == list(bundle.prompts)
     assert said["window"] == "look_ahead, step 1"
+    assert "coarse_size" not in said
+    assert describe_model("tiny", dataclasses.replace(bundle, coarse_size=(32, 64)))["coarse_size"] == [32, 64]
     json.dumps(said)
 
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from linear_resize import linear_resize
 
 from jvlgs_jax.data.prompts import tokenize
 from jvlgs_jax.data.sampling import ClipConfig, Direction
@@ -44,12 +45,12 @@ def published(bundle):
     ]
 
 
-def _fake_encode(config, state, clip, *, planes):
+def _fake_encode(config, state, clip, *, planes, sizes):
     """A network whose features of a frame are its planes."""
     return [jnp.asarray(clip)]
 
 
-def _fake_segment(config, state, windows, text, *, size):
+def _fake_segment(config, state, windows, text, *, sizes):
     """A network that tells which three frames a window holds, by their first plane."""
     return windows[0][..., 0].transpose(0, 2, 3, 1) @ np.array([1, 10, 100], np.float32) / 10_000
 
@@ -108,6 +109,19 @@ def test_every_frame_is_encoded_once(bundle, fake_network, monkeypatch, step, di
 
 
 @pytest.mark.slow
+def test_with_a_coarse_size_the_larger_of_two_looks_counts(bundle, monkeypatch):
+    """Colour planes are the frame itself, so that another segmenter can be shown the smaller ones."""
+    monkeypatch.setattr(segmenter_module, "native_probability", lambda logits, size: logits)  # they tell more
+    frames, coarse_size = _frames(7), (32, 64)
+    small = linear_resize(frames, coarse_size)
+    own, coarse = _run(bundle, frames), _run(dataclasses.replace(bundle, input_size=coarse_size), small)
+    coarse = linear_resize(coarse[..., None], frames.shape[1:3])[..., 0]
+    assert 0.05 < (coarse > own).mean() < 0.95
+    found = _run(dataclasses.replace(bundle, coarse_size=coarse_size), frames)
+    np.testing.assert_allclose(found, np.maximum(own, coarse), atol=1e-3 * own.std())
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("changed", "answers"), [(0, {0}), (3, {1, 2, 3}), (6, {4, 5, 6})])
 def test_with_colour_planes_a_frame_depends_on_itself_and_the_next_two_only(bundle, changed, answers):
     frames = _frames(7)
@@ -122,7 +136,7 @@ def test_temporal_planes_remember_the_past_across_clips(bundle, monkeypatch):
     monkeypatch.setattr(
         segmenter_module,
         "segment_windows",
-        lambda config, state, windows, text, *, size: windows[0][:, 0, ..., 1] / 255,
+        lambda config, state, windows, text, *, sizes: windows[0][:, 0, ..., 1] / 255,
     )
     frames = _frames(9, channels=1)
     result = _run(dataclasses.replace(bundle, planes="temporal"), frames)
@@ -135,7 +149,7 @@ def test_temporal_planes_forget_the_old_view_where_the_camera_shows_a_new_one(bu
     monkeypatch.setattr(
         segmenter_module,
         "segment_windows",
-        lambda config, state, windows, text, *, size: windows[0][:, 0, ..., 1] / 255,
+        lambda config, state, windows, text, *, sizes: windows[0][:, 0, ..., 1] / 255,
     )
     frames = _frames(9, channels=1)
     asked = []

@@ -54,6 +54,13 @@ def test_cameras_together_give_what_each_video_gives_by_itself(bundle, direction
 
 
 @pytest.mark.slow
+def test_two_looks_at_a_stream_give_what_they_give_of_its_clips(bundle):
+    bundle = dataclasses.replace(bundle, coarse_size=(32, 64), planes="temporal", step=2)
+    answers = list(StreamingSegmenter(bundle).probabilities(_frames(6)))
+    np.testing.assert_allclose(np.stack(answers), _windowed(bundle, _frames(6)), atol=2e-5)
+
+
+@pytest.mark.slow
 def test_a_stream_compiles_once_keeps_the_same_memory_and_answers_every_frame(bundle):
     segmenter = StreamingSegmenter(bundle)
     before = streaming.stream_step._cache_size()

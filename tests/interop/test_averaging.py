@@ -26,9 +26,12 @@ def _arrays(bundle):
 
 
 def test_every_array_is_the_weighted_mean_and_the_last_model_says_how_it_runs(config):
-    start, end = _bundle(config, 0), _bundle(config, 1, input_size=(96, 128), rule={"name": "minmax_opening"})
+    start, end = (
+        _bundle(config, 0),
+        _bundle(config, 1, input_size=(96, 128), coarse_size=(64, 96), rule={"name": "minmax_opening"}),
+    )
     mean = average_models({"start": start, "end": end}, [1.0, 3.0])
-    assert mean.input_size == (96, 128)
+    assert (mean.input_size, mean.coarse_size) == ((96, 128), (64, 96))
     assert mean.rule is None
     found, first, second = _arrays(mean), _arrays(start), _arrays(end)
     assert found.keys() == first.keys()

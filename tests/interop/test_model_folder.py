@@ -26,7 +26,7 @@ def bundle(config):
     rng = np.random.default_rng(0)
     arrays = {path: rng.normal(0, 1, leaf.shape).astype(leaf.dtype) for path, leaf in flatten(state).items()}
     model = nnx.merge(graphdef, replace(state, arrays))
-    return ModelBundle(model, ("a", "b", "c", "d"), "temporal", (64, 96), 2, Direction.PAST_ONLY)
+    return ModelBundle(model, ("a", "b", "c", "d"), "temporal", (64, 96), 2, Direction.PAST_ONLY, coarse_size=(32, 64))
 
 
 def _arrays(model):
@@ -80,10 +80,17 @@ def test_an_older_folder_says_nothing_of_windows_and_has_the_published_ones(tmp_
     description = tmp_path / "model" / "model.json"
     fields = json.loads(description.read_text())
     assert (fields.pop("step"), fields.pop("direction")) == (2, "past_only")
+    assert fields.pop("coarse_size") == [32, 64]
     del fields["rule"]
     description.write_text(json.dumps(fields))
     loaded = load_model(tmp_path / "model")
     assert (loaded.step, loaded.direction, loaded.rule) == (1, Direction.LOOK_AHEAD, None)
+    assert loaded.coarse_size is None
+
+
+def test_a_bundle_of_sizes_that_do_not_go_together_is_refused(bundle):
+    with pytest.raises(UserError, match="coarse size is 32x64, larger than the input size, 32x32"):
+        dataclasses.replace(bundle, input_size=(32, 32))
 
 
 def test_saving_again_replaces_the_model_and_leaves_nothing_behind(tmp_path, bundle):
@@ -145,6 +152,10 @@ def test_damaged_folders_say_what_is_wrong(tmp_path, bundle):
     for name, value in (("step", 0), ("direction", "sideways")):
         description.write_text(json.dumps(json.loads(whole) | {name: value}))
         with pytest.raises(UserError, match=rf"model\.json: damaged .*{value}"):
+            load_model(tmp_path / "model")
+    for size in ([32], [32, 64, 96], 32, "ab", [32.0, 64.0], [0, 32], [32, 40], [96, 96]):
+        description.write_text(json.dumps(json.loads(whole) | {"coarse_size": size}))
+        with pytest.raises(UserError, match=r"model\.json: damaged .*; convert or train the model again"):
             load_model(tmp_path / "model")
     fields = json.loads(whole)
     fields["config"]["channels"] = 1

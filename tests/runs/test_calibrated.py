@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,9 +10,10 @@ from flax import nnx
 from jvlgs_jax.cli.main import main
 from jvlgs_jax.inference.postprocess import ConfidenceGate, MinMaxOpening, describe_rule
 from jvlgs_jax.inference.segmenter import same_view
-from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, save_model, save_rule
+from jvlgs_jax.interop.model_folder import ModelBundle, abstract_model, load_model, save_model, save_rule
 from jvlgs_jax.interop.parameters import flatten, replace
 from jvlgs_jax.models.jvlgs import JvlgsConfig
+from jvlgs_jax.models.multi_scale import InputSizes
 from jvlgs_jax.runs import calibrated
 
 
@@ -80,6 +82,29 @@ def test_the_chosen_gate_goes_into_the_model_folder_and_nothing_else_changes(mod
     assert json.loads((other / "model.json").read_text())["rule"] == rule
     assert calibrate(model, data, "--output", str(other)) == 2
     assert "exists: choose another output folder" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_new_model_may_look_at_other_sizes_and_the_gate_is_chosen_for_them(model, data, monkeypatch):
+    asked = []
+    monkeypatch.setattr(calibrated, "Segmenter", lambda bundle: asked.append(bundle.sizes) or Brightness(bundle))
+    two, one = (model.with_name(name) for name in ("two", "one"))
+    assert calibrate(model, data, "--output", str(two), "--input-size=96x128", "--coarse-size=64x96") == 0
+    assert load_model(two).sizes == InputSizes((96, 128), (64, 96))
+    assert calibrate(two, data, "--output", str(one), "--coarse-size=none") == 0
+    assert load_model(one).sizes == InputSizes((96, 128))
+    assert asked == [InputSizes((96, 128), (64, 96)), InputSizes((96, 128))]
+
+
+def test_an_input_size_below_the_coarse_one_is_refused_in_one_line(model, data, capsys):
+    save_model(model, dataclasses.replace(load_model(model), coarse_size=(64, 96)))
+    output = model.with_name("new")
+    assert calibrate(model, data, "--output", str(output), "--input-size=32x64") == 2
+    error = capsys.readouterr().err
+    assert "coarse size is 64x96, larger than the input size, 32x64: choose a smaller" in error
+    assert "(`jvlgs calibrate --coarse-size`), or none" in error
+    assert error.count("\n") == 1
+    assert not output.exists()
 
 
 @pytest.mark.slow

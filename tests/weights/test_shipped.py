@@ -1,5 +1,6 @@
 """A random tiny model shipped to a temporary folder, listed, loaded, damaged."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -73,6 +74,15 @@ def test_its_card_says_what_it_is(tiny):
     for text in (*TEXTS.values(), tiny.entry.sha256, f"{tiny.parameters():,}", "temporal planes of 64 x 96 pixels"):
         assert text in card
     assert "$" not in card
+
+
+def test_a_second_look_is_told_by_card_and_list(folder, bundle, capsys):
+    two = dataclasses.replace(bundle, coarse_size=(32, 64))
+    model = ship_model(two, folder / "two", CardTexts(**TEXTS))
+    assert "| temporal planes of 64 x 96 pixels, and of 32 x 64 |" in (model.folder / "MODEL_CARD.md").read_text()
+    assert model.load().coarse_size == (32, 64)
+    assert main(["models"]) == 0
+    assert "input 64x96 and 32x64, licence" in capsys.readouterr().out
 
 
 def test_parameters_are_counted(tiny, bundle):
