@@ -1,3 +1,4 @@
+import dataclasses
 import gc
 import hashlib
 import json

@@ -93,13 +93,12 @@ def test_one_program_for_all_platforms_and_any_batch_says_what_the_model_says(bu
 
 
 @pytest.mark.slow
-def test_a_program_of_two_looks_says_what_the_model_says(bundle, tmp_path):
+def test_a_program_of_two_looks_says_what_the_segmenter_says(bundle, tmp_path):
     bundle = dataclasses.replace(bundle, coarse_size=(32, 64))
     manifest = export_model(bundle, tmp_path / "exported", ExportConfig(platforms=("cpu",)))
     exported = load_exported(tmp_path / "exported")
     assert manifest["input"]["shape"] == ["b", 3, 64, 96, 3]
     assert manifest["input"]["coarse_size"] == [32, 64]
-    assert largest_difference(bundle, exported, 2) < 1e-3
     _assert_says_what_the_segmenter_says(bundle, exported, manifest["input"]["resize"])
 
 
