@@ -11,7 +11,8 @@ jvlgs train --config=configs/plume_small.py --workdir=runs/plume_small
 for preset in simgas_like warm_plumes; do
     jvlgs simulate --preset=$preset --clips=6 --frames=300 --seed=77 --output=validation
 done
-jvlgs calibrate --checkpoint=runs/plume_small --data-dir=validation --input-size=288x384 --output=models/plume_small
+jvlgs calibrate --checkpoint=runs/plume_small --data-dir=validation --input-size=288x384 --coarse-size=192x256 \
+    --output=models/plume_small
 
 What it scores, and why its gate is another one: docs/results.md.
 """
