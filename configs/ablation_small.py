@@ -6,8 +6,8 @@ python benchmarks/sweep_on.py runs/ablation --data-dir=SIMGAS --layout=simgas --
 jvlgs train --config=configs/ablation_small.py --workdir=runs/ablation_all
 
 Each is trained as the first part of `plume_small` is, 600 steps on easy simulated leaks at 128x160, but without every
-eighth clip, on which it is scored. The last command trains the network with all parts alone. What the first fifteen
-trials found is in docs/results.md; those with temporal planes alone and with a longer window were not run to the end.
+eighth clip, on which it is scored. The last command trains the network with all parts alone. What was found:
+docs/results.md.
 """
 
 from collections.abc import Iterator
