@@ -21,6 +21,7 @@ from jvlgs_jax.errors import UserError
 from jvlgs_jax.fewshot.config import MetaConfig
 from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.models.jvlgs import JvlgsConfig
+from jvlgs_jax.models.multi_scale import InputSizes
 from jvlgs_jax.models.pvt_v2 import STRIDES
 from jvlgs_jax.simulation.training_source import SimulatedClips
 from jvlgs_jax.training.config import TrainConfig
@@ -62,6 +63,10 @@ class Experiment:
                 f"data.input_size is {self.data.input_size}, both must be divisible by {STRIDES[-1]}, "
                 "as the network's coarsest map has a pixel for so many: the published one is (352, 352)"
             )
+        try:
+            InputSizes(self.data.input_size, self.data.coarse_size)
+        except UserError as error:
+            raise UserError(f"data.coarse_size: {error}") from error
         self._check_prompts()
 
     def _check_prompts(self) -> None:

@@ -71,6 +71,8 @@ class DataConfig:
         subset_seed: of the choice of `subset`.
         planes: the network's input, see `planes.input_planes`.
         input_size: (height, width) of the network.
+        coarse_size: of a second, coarser look that the trained model takes at every frame of a video, see
+            `multi_scale.InputSizes`; batches are of `input_size` alone. None: one look.
         clips: which frames make a clip.
         batch_size: clips a batch, over all processes of a training.
         leak_free_share: share of the clips drawn from those without any gas; None draws all clips alike.
@@ -89,6 +91,7 @@ class DataConfig:
     subset_seed: int = 0
     planes: str = "rgb"
     input_size: tuple[int, int] = (352, 352)
+    coarse_size: tuple[int, int] | None = None
     clips: ClipConfig = field(default_factory=ClipConfig)
     batch_size: int = 6
     leak_free_share: float | None = None

@@ -112,8 +112,16 @@ def train(
     workdir.mkdir(parents=True, exist_ok=True)
     program = training_program(make_model, data, config, regime=regime)
     about = {"experiment": about, "steps": config.total_steps, "code": code_version()}
-    use = data.planes, data.input_size, data.clips.step, data.clips.direction, describe_rule(held_out.gate)
-    bundle = ModelBundle(nnx.eval_shape(make_model), prompts, *use)
+    bundle = ModelBundle(
+        model=nnx.eval_shape(make_model),
+        prompts=prompts,
+        planes=data.planes,
+        input_size=data.input_size,
+        step=data.clips.step,
+        direction=data.clips.direction,
+        rule=describe_rule(held_out.gate),
+        coarse_size=data.coarse_size,
+    )
     place = placement(program.rows)
     with (
         closing(regime.batches(sources, data, seed=seed, shard=process_shard(), place=place)) as batches,

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from jvlgs_jax.training import loop, regime
 from jvlgs_jax.training.chips import Chip
 from jvlgs_jax.training.config import EvaluatorConfig
 from jvlgs_jax.training.optimizer import OptimizerConfig
-from training.toy import FROZEN, KILLED_CONFIG, ToyNetwork, toy_config, toy_train
+from training.toy import DATA, FROZEN, KILLED_CONFIG, ToyNetwork, toy_config, toy_train
 from training.two_processes import interrupting_after
 
 TESTS = Path(__file__).parents[1]
@@ -84,6 +85,13 @@ def test_the_model_makes_masks_by_the_gate_that_its_scores_are_of(tmp_path: Path
     assert rules() == [describe_rule(strict)] * 2
     toy_train(tmp_path, toy_config(steps=1), gate=lenient)  # the same training, judged otherwise
     assert rules() == [describe_rule(lenient)] * 2
+
+
+@pytest.mark.slow
+def test_the_model_looks_at_videos_at_the_sizes_that_its_scores_are_of(tmp_path: Path):
+    toy_train(tmp_path, toy_config(steps=1), data=replace(DATA, coarse_size=(32, 32)))
+    told = [json.loads((tmp_path / name / "model.json").read_text()) for name in ("checkpoints", "model")]
+    assert [each["coarse_size"] for each in told] == [[32, 32]] * 2
 
 
 @pytest.mark.slow
