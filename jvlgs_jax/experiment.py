@@ -58,13 +58,15 @@ class Experiment:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < _SEEDS:
             raise UserError(f"seed is {self.seed}, it must be 0 or more and below {_SEEDS}: use another one")
-        if any(side % STRIDES[-1] for side in self.data.input_size):
-            raise UserError(
-                f"data.input_size is {self.data.input_size}, both must be divisible by {STRIDES[-1]}, "
-                "as the network's coarsest map has a pixel for so many: the published one is (352, 352)"
-            )
+        for name in ("input_size", "inference_size"):
+            size = getattr(self.data, name)
+            if size is not None and (min(size) < 1 or any(side % STRIDES[-1] for side in size)):
+                raise UserError(
+                    f"data.{name} is {size}, both must be above 0 and divisible by {STRIDES[-1]}, "
+                    "as the network's coarsest map has a pixel for so many: the published one is (352, 352)"
+                )
         try:
-            InputSizes(self.data.input_size, self.data.coarse_size)
+            InputSizes(self.data.model_size, self.data.coarse_size)
         except UserError as error:
             raise UserError(f"data.coarse_size: {error}") from error
         self._check_prompts()

@@ -151,9 +151,11 @@ def small_fine_tuning(config: ConfigDict) -> None:
     small_network(config)
     config.rule.low, config.rule.high = 0.5, 0.8
     config.rule.minimum_share, config.rule.kernel = 0.0005, 5
+    config.rule.low_rate, config.rule.high_rate = 0.2, 0.5
     config.data.split = "grouped/0"
     small_clips(config)
     config.data.input_size = (256, 320)
+    config.data.inference_size, config.data.coarse_size = (288, 384), (192, 256)
     config.data.batch_size = 4
     config.data.augmentation.cloud_probability = 0.2
     config.data.augmentation.exposure_drift = 2.0

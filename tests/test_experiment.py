@@ -121,7 +121,8 @@ def test_the_network_is_built_for_the_number_of_prompts():
     [
         ({"seed": -1}, "seed is -1, it must be 0 or more and below 4294967296"),
         ({"seed": 2**32}, "seed is 4294967296, it must be"),
-        ({"data": {"input_size": (352, 100)}}, r"data\.input_size is \(352, 100\), both must be divisible by 32"),
+        ({"data": {"input_size": (352, 100)}}, r"data\.input_size is \(352, 100\), both must be above 0 and divis"),
+        ({"data": {"inference_size": (0, 64)}}, r"data\.inference_size is \(0, 64\), both must be above 0 and divis"),
         ({"data": {"coarse_size": (64, 100)}}, r"data\.coarse_size: coarse size is 64x100, both must be above 0 and"),
         ({"data": {"coarse_size": (352, 384)}}, r"data\.coarse_size: coarse size is 352x384, larger than the input"),
         ({"model": {"fusion": "prompt_attention"}, "prompts": ()}, "prompts is empty: give at least one"),
@@ -154,7 +155,8 @@ def test_overrides_change_the_config_file(config_file: Path):
         "--config.data.split=hold_out:3,4",
         "--config.data.clips.direction=past_only",
         "--config.data.input_size=(96, 128)",
-        "--config.data.coarse_size=(64, 96)",
+        "--config.data.inference_size=(128, 160)",
+        "--config.data.coarse_size=(128, 128)",
         "--config.data.augmentation.jitter_scope=frame",
         "--config.rule.low=0.2",
     ]
@@ -163,7 +165,7 @@ def test_overrides_change_the_config_file(config_file: Path):
     assert (changed.train.steps, changed.train.save_every, changed.train.init_from) == (10, 5, ("weights/b0",))
     assert changed.train.optimizer.ema_decay == 0.9
     assert (changed.data.split, changed.data.input_size) == ("hold_out:3,4", (96, 128))
-    assert changed.data.coarse_size == (64, 96)
+    assert (changed.data.model_size, changed.data.coarse_size) == ((128, 160), (128, 128))
     assert changed.data.clips.direction is Direction.PAST_ONLY
     assert changed.data.augmentation.jitter_scope is JitterScope.FRAME
     assert changed.rule.low == 0.2

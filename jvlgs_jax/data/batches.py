@@ -70,9 +70,9 @@ class DataConfig:
         subset: how much of the others is trained on, e.g. "10%" or "kshot:5", see `subsets`.
         subset_seed: of the choice of `subset`.
         planes: the network's input, see `planes.input_planes`.
-        input_size: (height, width) of the network.
-        coarse_size: of a second, coarser look that the trained model takes at every frame of a video, see
-            `multi_scale.InputSizes`; batches are of `input_size` alone. None: one look.
+        input_size: (height, width) of the clips that the network learns from.
+        inference_size: of the look that the trained model takes at every frame of a video; None: `input_size`.
+        coarse_size: of a second, coarser look that it takes, see `multi_scale.InputSizes`; None: one look.
         clips: which frames make a clip.
         batch_size: clips a batch, over all processes of a training.
         leak_free_share: share of the clips drawn from those without any gas; None draws all clips alike.
@@ -91,6 +91,7 @@ class DataConfig:
     subset_seed: int = 0
     planes: str = "rgb"
     input_size: tuple[int, int] = (352, 352)
+    inference_size: tuple[int, int] | None = None
     coarse_size: tuple[int, int] | None = None
     clips: ClipConfig = field(default_factory=ClipConfig)
     batch_size: int = 6
@@ -114,6 +115,11 @@ class DataConfig:
                 f"leak_free_share is {self.leak_free_share}, it must lie between 0 and 1: "
                 "use None to draw all clips alike"
             )
+
+    @property
+    def model_size(self) -> tuple[int, int]:
+        """(height, width) that the trained model looks at videos with."""
+        return self.inference_size or self.input_size
 
 
 def training_batches(

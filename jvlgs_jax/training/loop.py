@@ -116,7 +116,7 @@ def train(
         model=nnx.eval_shape(make_model),
         prompts=prompts,
         planes=data.planes,
-        input_size=data.input_size,
+        input_size=data.model_size,
         step=data.clips.step,
         direction=data.clips.direction,
         rule=describe_rule(held_out.gate),

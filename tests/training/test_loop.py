@@ -89,9 +89,9 @@ def test_the_model_makes_masks_by_the_gate_that_its_scores_are_of(tmp_path: Path
 
 @pytest.mark.slow
 def test_the_model_looks_at_videos_at_the_sizes_that_its_scores_are_of(tmp_path: Path):
-    toy_train(tmp_path, toy_config(steps=1), data=replace(DATA, coarse_size=(32, 32)))
+    toy_train(tmp_path, toy_config(steps=1), data=replace(DATA, inference_size=(64, 96), coarse_size=(32, 32)))
     told = [json.loads((tmp_path / name / "model.json").read_text()) for name in ("checkpoints", "model")]
-    assert [each["coarse_size"] for each in told] == [[32, 32]] * 2
+    assert [(each["input_size"], each["coarse_size"]) for each in told] == [([64, 96], [32, 32])] * 2
 
 
 @pytest.mark.slow
