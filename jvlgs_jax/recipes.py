@@ -154,13 +154,14 @@ def small_fine_tuning(config: ConfigDict) -> None:
     config.rule.low_rate, config.rule.high_rate = 0.2, 0.5
     config.data.split = "grouped/0"
     small_clips(config)
-    config.data.input_size = (256, 320)
+    small_and_zoomed(config)
+    config.data.input_size = (192, 256)
     config.data.inference_size, config.data.coarse_size = (288, 384), (192, 256)
-    config.data.batch_size = 4
+    config.data.batch_size = 6
     config.data.augmentation.cloud_probability = 0.2
     config.data.augmentation.exposure_drift = 2.0
     config.train.init_from = ("plume_small",)
-    adamw_cosine(config, steps=200, learning_rate=5e-4)
+    adamw_cosine(config, steps=300, learning_rate=2e-4)
     config.train.optimizer.ema_decay = 0.97
     config.train.evaluators = (EvaluatorConfig(name="test"),)
 
