@@ -22,6 +22,8 @@ from jvlgs_jax.inference.postprocess import ConfidenceGate
 from jvlgs_jax.interop.model_folder import ModelBundle, describe_use, load_model, save_model, save_rule
 from jvlgs_jax.interop.parameters import flatten
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 SIZE = (32, 64)
 SCENE = site(-30.0, size=SIZE)
 

@@ -11,6 +11,8 @@ from jvlgs_jax.fewshot.pool import Pool, make_pool
 from jvlgs_jax.fewshot.scratch import FromScratch, _statistics
 from jvlgs_jax.training.variable_paths import variable_path
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 SIZE = (32, 64)
 FRAMES = [20, 60, 66, 72]
 

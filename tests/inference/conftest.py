@@ -23,6 +23,11 @@ def random_bundle(seed):
     return ModelBundle(model=model, prompts=DEFAULT_PROMPTS, planes="rgb", input_size=(64, 96))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_quickly(compiled_quickly):
+    """All files alike, so that they share what they compile."""
+
+
 @pytest.fixture(scope="package")
 def bundle():
     """A tiny network, in training mode, for raw frames of any size."""

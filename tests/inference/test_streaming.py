@@ -11,7 +11,6 @@ from jvlgs_jax.inference import streaming
 from jvlgs_jax.inference.segmenter import Segmenter
 from jvlgs_jax.inference.streaming import StreamingSegmenter
 
-pytestmark = pytest.mark.usefixtures("compiled_quickly")
 CLIP_LENGTH = 5  # as in the segmenter's tests, so that it is compiled once
 
 

@@ -8,6 +8,8 @@ import pytest
 from flax import nnx
 from intermediates import after_encoder, all_of
 
+pytestmark = pytest.mark.usefixtures("compiled_quickly")
+
 BOUND = 1e-4  # of the tensor's standard deviation
 FROZEN = np.load(Path(__file__).with_name("forward.npz"))
 NAMES = [name for name in FROZEN.files if not name.endswith("/std")]

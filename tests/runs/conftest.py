@@ -15,6 +15,11 @@ from jvlgs_jax.training.config import EvaluatorConfig, SelectionConfig
 from jvlgs_jax.training.evaluators import frames
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _compiled_quickly(compiled_quickly):
+    """All files alike, so that they share what they compile."""
+
+
 @pytest.fixture(scope="session")
 def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("toy_data")
